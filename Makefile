@@ -1,0 +1,75 @@
+# Every target does its own set-up: it needs Python 3.11 or newer, make and git, nothing else.
+# PYTHON=/path/to/python3 chooses the Python; ARGS="..." goes to the command that a target runs.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+# Two targets at once would set up the same environment twice.
+.NOTPARALLEL:
+
+# What the calling shell uses for its own Python must not reach ours.
+unexport PYTHONHOME PYTHONOPTIMIZE PYTHONPATH PYTHONSAFEPATH PYTHONSTARTUP PYTHONWARNINGS
+export PYTHONNOUSERSITE := 1
+export PYTHON
+
+BIN := .venv/bin
+ARGS ?=
+
+environment = python=$$(sh tools/find_python.sh) && "$$python" -I tools/environment.py \
+	$(1) $(if $(PYTHON),--this-python)
+lock = uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --quiet $(ARGS)
+
+.PHONY: help
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | \
+		while IFS='	' read -r target text; do printf '  make %-14s %s\n' "$$target" "$$text"; done
+
+.PHONY: environment
+environment:
+	@$(call environment,run)
+
+.PHONY: environment-test
+environment-test:
+	@$(call environment,test)
+
+.PHONY: demo
+demo: environment  ## run the demonstration trial; the last line is the path of its report
+	@$(BIN)/cxaxis demo $(ARGS)
+
+.PHONY: test
+test: environment-test  ## run the tests: unit, property, science
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-science
+test-science: environment-test  ## run the tests of the science alone
+	@$(BIN)/python -m pytest tests/science $(ARGS)
+
+.PHONY: lint
+lint: environment-test  ## format, lint and import contracts, checked
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: types
+types: environment-test  ## check the types
+	@$(BIN)/mypy
+
+.PHONY: generated
+generated: environment-test  ## rebuild the generated files from models and tables
+	@$(BIN)/python -m cxaxis.models.generate $(ARGS)
+
+.PHONY: bench
+bench: environment-test  ## run the benchmarks; benchmarks/README.md holds their results
+	@$(BIN)/python benchmarks/cli_startup.py $(ARGS)
+
+.PHONY: lock
+lock: environment-test  ## lock the dependencies anew; ARGS=--upgrade takes newer versions
+	@PATH="$$PWD/$(BIN):$$PATH"; export PATH; command -v uv >/dev/null || { \
+		echo 'cxaxis: locking needs uv: .venv/bin/python -m pip install uv' >&2; exit 1; }; \
+	$(lock) --extra test --output-file requirements/test.txt >/dev/null && \
+	$(lock) --constraint requirements/test.txt --output-file requirements/run.txt >/dev/null
+	@$(BIN)/python tools/lock_freshness.py --stamp
+
+.PHONY: clean-env
+clean-env:  ## remove the environment
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""The ``cxaxis`` command: thin, quick to start, one clear message for every mistake."""

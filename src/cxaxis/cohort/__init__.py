@@ -1,0 +1,1 @@
+"""Virtual patients: sampling, staging and screening."""

@@ -1,0 +1,443 @@
+"""Sample a cohort of locally advanced ESCC: draw, grow to diagnosis, stage, screen.
+
+CXCR4, T, N and M of a patient come from one draw: the primary grows to a size sampled with
+its T category, seeds nodes and organs on the way, and is staged by what would be visible.
+Patients enter until each stage has its share of the cohort; visible distant disease is a
+screen failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cxaxis.cohort.population import (
+    Theta,
+    central_theta,
+    death_draws,
+    draw_patients,
+    patient_values,
+)
+from cxaxis.core.arrays import FloatArray
+from cxaxis.core.errors import CxaxisError, ModelValueError
+from cxaxis.core.ids import patient_id
+from cxaxis.core.streams import rng_for
+from cxaxis.engine.protocol import Engine, ParameterTable, Tolerances
+from cxaxis.knowledge.parameters import Parameter, load_parameters
+from cxaxis.models.build import Model, build
+from cxaxis.patient.course import DISTANT_SLOTS, SLOTS, Diagnosis, to_diagnosis
+from cxaxis.patient.readouts import VISIBLE_MM, cells_of_diameter, diameter_mm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cxaxis.runs.progress import Progress
+
+BLOCK = 64
+MOST_SCREENED_PER_PATIENT = 40
+STAGES: Final = ("II", "III", "IVA")
+
+# Rows of parameters.tsv that the cohort uses and no model does.
+COHORT_PARAMETERS: Final = (
+    "age_at_diagnosis",
+    "share_male",
+    "body_height",
+    "share_t2",
+    "share_t3",
+    "diameter_t2",
+    "diameter_t3",
+    "diameter_t4",
+    "share_stage_ii",
+    "share_stage_iii",
+    "ihc_cxcr4_cutoff",
+    "ihc_cxcr4_noise",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cohort:
+    """Eligible virtual patients at diagnosis.
+
+    Attributes
+    ----------
+    indices
+        Index of each patient among those screened; the patient's random streams belong to it.
+    table
+        ``Diagnosis.patients`` of the eligible, one row per patient.
+    covariates
+        One row per patient: ``age_year, sex, weight_kg, height_cm, t, n, stage, cxcr4_ihc,
+        cxcr4_per_cell, diameter_mm, occult_metastases, days_from_inception, death_draw``.
+    screened
+        How many were drawn, by reason of exclusion.
+    seed
+        Seed of all streams.
+    theta
+        The population.
+    """
+
+    indices: tuple[int, ...]
+    table: ParameterTable
+    covariates: Mapping[str, Any]
+    screened: Mapping[str, int]
+    seed: int
+    theta: Theta = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Subject labels, such as ``VP00017``."""
+        return tuple(patient_id(index) for index in self.indices)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the covariates with the label of each patient."""
+        import pandas as pd
+
+        return pd.DataFrame({"subject": self.labels, **self.covariates})
+
+    def rows(self, positions: Sequence[int] | np.ndarray) -> Cohort:
+        """Return the cohort of the patients at ``positions``."""
+        chosen = np.asarray(positions, dtype=int)
+        return Cohort(
+            indices=tuple(self.indices[i] for i in chosen),
+            table=self.table.rows(chosen),
+            covariates={k: np.asarray(v)[chosen] for k, v in self.covariates.items()},
+            screened=self.screened,
+            seed=self.seed,
+            theta=self.theta,
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().head(10).to_html(index=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """A block of screened patients."""
+
+    indices: tuple[int, ...]
+    diagnosis: Diagnosis
+    covariates: Mapping[str, Any]
+    stage: np.ndarray
+
+
+def _choice(shares: Sequence[float], patients: Sequence[int], seed: int, what: str) -> np.ndarray:
+    edges = np.cumsum(shares)
+    draws = [rng_for(seed, "patient", i, what).uniform() for i in patients]
+    return np.minimum(np.searchsorted(edges, draws, side="right"), len(shares))
+
+
+def _normal(patients: Sequence[int], seed: int, what: str) -> FloatArray:
+    return np.array([rng_for(seed, "patient", i, what).standard_normal() for i in patients])
+
+
+def stage_group(t: np.ndarray, n_visible: np.ndarray, m_visible: np.ndarray) -> np.ndarray:
+    """Return the clinical stage group of squamous cancer (AJCC/UICC 8).
+
+    Parameters
+    ----------
+    t
+        T category as a number, 2 to 4.
+    n_visible
+        Visible nodal deposits; 1 to 2 are N1, more are N2.
+    m_visible
+        Visible distant deposits.
+    """
+    n = np.where(n_visible == 0, 0, np.where(n_visible <= 2, 1, 2))
+    stage = np.where(
+        t == 4,
+        "IVA",
+        np.where((t == 3) & (n == 0), "II", np.where((t == 2) & (n <= 1), "II", "III")),
+    )
+    return np.where(m_visible > 0, "IVB", stage)
+
+
+def screen(
+    model: Model,
+    parameters: Mapping[str, Parameter],
+    theta: Theta,
+    patients: Sequence[int],
+    engine: Engine,
+    *,
+    seed: int,
+    tolerances: Tolerances | None = None,
+) -> Candidates:
+    """Draw patients, follow them untreated to diagnosis and stage them.
+
+    Parameters
+    ----------
+    patients
+        Indices; the result of a patient depends on its index and the seed alone.
+    """
+    table = draw_patients(model, parameters, theta, patients, seed=seed)
+    per_mL = table.column("tumour_cell_density") / 1e3
+    t_share = (theta["share_t2"], theta["share_t3"])
+    t = 2 + _choice(t_share, patients, seed, "t_category")
+    size = np.column_stack(
+        [
+            patient_values(parameters[name], theta[name], patients, seed=seed)
+            for name in ("diameter_t2", "diameter_t3", "diameter_t4")
+        ]
+    )
+    primary_mm = size[np.arange(len(patients)), t - 2]
+    table = table.with_columns(
+        cells_at_diagnosis=cells_of_diameter(primary_mm, cells_per_mL=per_mL)
+    )
+    diagnosis = to_diagnosis(model, table, engine, tolerances=tolerances)
+    seen = {
+        slot: diameter_mm(diagnosis.cells[slot], cells_per_mL=per_mL) >= VISIBLE_MM
+        for slot in SLOTS
+    }
+    n_visible = sum(seen[s].astype(int) for s in SLOTS if s.startswith("node"))
+    m_visible = sum(seen[s].astype(int) for s in DISTANT_SLOTS)
+    present = [diagnosis.patients.column(f"{slot}_present") > 0.5 for slot in DISTANT_SLOTS]
+    per_cell = table.column("cxcr4_per_tumour_cell")
+    stained = per_cell * np.exp(theta["ihc_cxcr4_noise"] * _normal(patients, seed, "ihc_cxcr4"))
+    male = _choice((theta["share_male"],), patients, seed, "sex") == 0
+    covariates = {
+        "age_year": patient_values(
+            parameters["age_at_diagnosis"], theta["age_at_diagnosis"], patients, seed=seed
+        ),
+        "sex": np.where(male, "M", "F"),
+        "weight_kg": table.column("body_weight"),
+        "height_cm": patient_values(
+            parameters["body_height"], theta["body_height"], patients, seed=seed
+        ),
+        "t": t,
+        "n": np.where(n_visible == 0, 0, np.where(n_visible <= 2, 1, 2)),
+        "cxcr4_ihc": np.where(stained > theta["ihc_cxcr4_cutoff"], "high", "low"),
+        "cxcr4_per_cell": per_cell,
+        "diameter_mm": primary_mm,
+        "occult_metastases": np.sum(present, axis=0).astype(int),
+        "days_from_inception": diagnosis.days_from_inception,
+        "death_draw": death_draws(patients, seed=seed),
+    }
+    failed = np.array([o.outcome.is_failure for o in diagnosis.outcomes])
+    stage = np.where(failed, "failed", stage_group(t, np.asarray(n_visible), np.asarray(m_visible)))
+    return Candidates(
+        indices=tuple(patients),
+        diagnosis=diagnosis,
+        covariates={**covariates, "stage": stage},
+        stage=stage,
+    )
+
+
+def stage_quotas(n: int, theta: Theta) -> dict[str, int]:
+    """Return how many patients of each stage a cohort of ``n`` has, by largest remainder."""
+    shares = np.array([theta["share_stage_ii"], theta["share_stage_iii"], 0.0])
+    shares[2] = 1.0 - shares.sum()
+    exact = n * shares
+    counts = np.floor(exact).astype(int)
+    order = np.argsort(-(exact - counts), kind="stable")
+    counts[order[: n - counts.sum()]] += 1
+    return dict(zip(STAGES, counts.tolist(), strict=True))
+
+
+class ScreeningError(CxaxisError):
+    """The population does not yield enough eligible patients."""
+
+
+def _enrol(blocks: Iterator[Candidates], n: int, theta: Theta) -> tuple[list[Any], dict[str, int]]:
+    """Take candidates in index order until every stage is full."""
+    quotas = stage_quotas(n, theta)
+    left = dict(quotas)
+    screened = {"screened": 0, "distant": 0, "stage_full": 0, "failed": 0}
+    taken: list[tuple[Candidates, list[int]]] = []
+    for block in blocks:
+        chosen = []
+        for position, stage in enumerate(block.stage):
+            if not any(left.values()):
+                break
+            screened["screened"] += 1
+            if stage == "failed":
+                screened["failed"] += 1
+            elif stage == "IVB":
+                screened["distant"] += 1
+            elif left[stage] == 0:
+                screened["stage_full"] += 1
+            else:
+                left[stage] -= 1
+                chosen.append(position)
+        taken.append((block, chosen))
+        if not any(left.values()):
+            return taken, screened
+        if screened["screened"] > MOST_SCREENED_PER_PATIENT * n + 10 * BLOCK:
+            break
+    empty = ", ".join(
+        f"{stage}: {quotas[stage] - k} of {quotas[stage]}" for stage, k in left.items()
+    )
+    msg = (
+        f"{screened['screened']} patients screened, yet these stages lack patients: {empty} found. "
+        "The seeding or size parameters leave too few eligible patients."
+    )
+    raise ScreeningError(msg)
+
+
+def gather(taken: Sequence[tuple[Candidates, list[int]]], **about: Any) -> Cohort:
+    """Return the cohort of the chosen candidates."""
+    tables = [block.diagnosis.patients.rows(chosen) for block, chosen in taken]
+    values = np.vstack([table.values for table in tables])
+    covariates = {
+        key: np.concatenate([np.asarray(block.covariates[key])[chosen] for block, chosen in taken])
+        for key in taken[0][0].covariates
+    }
+    return Cohort(
+        indices=tuple(block.indices[i] for block, chosen in taken for i in chosen),
+        table=ParameterTable(tables[0].names, values),
+        covariates=covariates,
+        **about,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ScreenTask:
+    model: Model
+    parameters: Mapping[str, Parameter]
+    theta: Theta
+    start: int
+    seed: int
+    tolerances: Tolerances | None
+
+    def run(self) -> Candidates:
+        from cxaxis.engine.reference import ReferenceEngine
+
+        return screen(
+            self.model,
+            self.parameters,
+            self.theta,
+            range(self.start, self.start + BLOCK),
+            ReferenceEngine(),
+            seed=self.seed,
+            tolerances=self.tolerances,
+        )
+
+
+def run_screen_task(task: _ScreenTask) -> tuple[int, Candidates]:
+    """Screen one block; top-level so that worker processes can import it."""
+    return task.start, task.run()
+
+
+def _blocks_in_order(
+    make: Any, workers: int, progress: Progress | None, first_wave: int
+) -> Iterator[Candidates]:
+    """Yield screened blocks by index, computing a wave of blocks at a time."""
+    from cxaxis.runs.executor import run_blocks
+
+    start = 0
+    while True:
+        size = first_wave if start == 0 else max(first_wave // 3, workers)
+        tasks = [make(start + k * BLOCK) for k in range(size)]
+        done = dict(run_blocks(tasks, run_screen_task, workers=workers))
+        for task in tasks:
+            if progress is not None:
+                progress.advance(BLOCK)
+            yield done[task.start]
+        start += size * BLOCK
+
+
+def sample_cohort(
+    n: int = 200,
+    seed: int = 1,
+    *,
+    theta: Theta | None = None,
+    parameters: Mapping[str, Parameter] | None = None,
+    model: Model | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+    tolerances: Tolerances | None = None,
+) -> Cohort:
+    """Sample ``n`` eligible patients with locally advanced ESCC (stages II to IVA).
+
+    Parameters
+    ----------
+    n
+        Patients, at least 1.
+    seed
+        In [0, 2**63).
+    theta
+        The population; the tabled values if omitted.
+    parameters, model
+        The packaged ones if omitted.
+    workers
+        Processes; the result does not depend on it.
+    progress
+        Advanced by the number of patients screened.
+
+    Raises
+    ------
+    ModelValueError
+        If ``n`` is less than 1.
+    ScreeningError
+        If the population yields too few patients of a stage.
+    """
+    if n < 1:
+        msg = f"a cohort needs at least 1 patient, got {n}."
+        raise ModelValueError(msg)
+    rows = load_parameters() if parameters is None else parameters
+    population = central_theta(rows) if theta is None else theta
+    built = model or build("patient", rows)
+
+    def task(start: int) -> _ScreenTask:
+        return _ScreenTask(
+            model=built,
+            parameters=rows,
+            theta=population,
+            start=start,
+            seed=seed,
+            tolerances=tolerances,
+        )
+
+    first_wave = -(-int(1.5 * n) // BLOCK)
+    taken, screened = _enrol(_blocks_in_order(task, workers, progress, first_wave), n, population)
+    return gather(taken, screened=screened, seed=seed, theta=population)
+
+
+def sample_eligible(
+    model: Model,
+    parameters: Mapping[str, Parameter],
+    theta: Theta,
+    n: int,
+    *,
+    seed: int,
+    tolerances: Tolerances | None = None,
+) -> Cohort:
+    """Sample the first ``n`` eligible patients of a population, in whatever stages they come.
+
+    For populations drawn from what is not known, whose stage mix may be far from the
+    registry's.
+
+    Raises
+    ------
+    ScreeningError
+        If too few of the patients screened are eligible.
+    """
+    from cxaxis.engine.reference import ReferenceEngine
+
+    taken: list[tuple[Candidates, list[int]]] = []
+    screened = {"screened": 0, "distant": 0, "failed": 0}
+    found = 0
+    size = max(4, n)
+    for start in range(0, MOST_SCREENED_PER_PATIENT * n, size):
+        block = screen(
+            model,
+            parameters,
+            theta,
+            range(start, start + size),
+            ReferenceEngine(),
+            seed=seed,
+            tolerances=tolerances,
+        )
+        eligible = np.flatnonzero(np.isin(block.stage, STAGES))[: n - found]
+        screened["screened"] += size
+        screened["distant"] += int((block.stage == "IVB").sum())
+        screened["failed"] += int((block.stage == "failed").sum())
+        taken.append((block, eligible.tolist()))
+        found += len(eligible)
+        if found == n:
+            return gather(taken, screened=screened, seed=seed, theta=theta)
+    msg = f"{found} of {screened['screened']} patients screened are eligible, {n} are needed."
+    raise ScreeningError(msg)

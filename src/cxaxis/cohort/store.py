@@ -1,0 +1,162 @@
+"""Cohorts on disk: a run directory with one table and what it was sampled with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cxaxis._version import __version__
+from cxaxis.cohort.overrides import with_values
+from cxaxis.cohort.population import central_theta
+from cxaxis.cohort.sample import Cohort, sample_cohort
+from cxaxis.core.errors import UserInputError, error
+from cxaxis.core.hashing import sha256_of
+from cxaxis.engine.protocol import ParameterTable
+from cxaxis.knowledge.parameters import load_parameters
+from cxaxis.models.build import build
+from cxaxis.runs.directory import open_run
+from cxaxis.runs.executor import check_workers
+from cxaxis.runs.manifest import check_tables, read_manifest
+from cxaxis.runs.tables import Column, ColumnType, TableSchema, read_table, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cxaxis.runs.progress import Progress
+
+ABOUT_NAME: Final = "cohort.json"
+_PREFIX: Final = "value_"
+_KINDS: Final[dict[str, ColumnType]] = {"f": "float64", "i": "int64", "U": "string"}
+_UNITS: Final = {
+    "age_year": "year",
+    "weight_kg": "kg",
+    "height_cm": "cm",
+    "diameter_mm": "mm",
+    "days_from_inception": "day",
+}
+
+
+def _frame(cohort: Cohort) -> pd.DataFrame:
+    import pandas as pd
+
+    values = {
+        f"{_PREFIX}{name}": cohort.table.values[:, i] for i, name in enumerate(cohort.table.names)
+    }
+    return pd.DataFrame(
+        {"subject": cohort.labels, "index": cohort.indices, **cohort.covariates, **values}
+    )
+
+
+def _schema(cohort: Cohort) -> TableSchema:
+    columns = [
+        Column(name="subject", type="string", unit="", meaning="Virtual patient"),
+        Column(name="index", type="int64", unit="", meaning="Index among those screened"),
+    ]
+    for name, values in cohort.covariates.items():
+        kind = _KINDS[np.asarray(values).dtype.kind]
+        columns.append(
+            Column(
+                name=name, type=kind, unit=_UNITS.get(name, ""), meaning="Covariate at diagnosis"
+            )
+        )
+    for name in cohort.table.names:
+        meaning = "Value of the model at diagnosis, in the model's unit"
+        columns.append(Column(name=f"{_PREFIX}{name}", type="float64", unit="", meaning=meaning))
+    return TableSchema(
+        name="cohort", meaning="Virtual patients at diagnosis", columns=tuple(columns)
+    )
+
+
+def sample_to_directory(
+    out: Path,
+    *,
+    n: int,
+    seed: int,
+    values: Mapping[str, float],
+    workers: int | None = 1,
+    progress: Progress | None = None,
+) -> Cohort:
+    """Sample a cohort and write it to a run directory.
+
+    Raises
+    ------
+    UserInputError
+        If ``n``, ``seed`` or a value cannot be used, or the directory is not free.
+    """
+    findings = []
+    if n < 1:
+        findings.append(error("COH001", "--n", f"is {n}. A cohort needs at least 1 patient."))
+    if not 0 <= seed < 2**63:
+        findings.append(error("COH002", "--seed", f"is {seed}. Give a number from 0 to 2**63 - 1."))
+    if findings:
+        raise UserInputError(findings)
+    parameters = with_values(load_parameters(), values)
+    model = build("patient", parameters)
+    n_worker = check_workers(workers)
+    key_parts: dict[str, Any] = {
+        "n": n,
+        "seed": seed,
+        "sbml_sha256": model.sha256,
+        "parameters_sha256": sha256_of({k: [p.value, p.omega] for k, p in parameters.items()}),
+        "package_version": __version__,
+    }
+    with open_run(out, key_parts) as run:
+        cohort = sample_cohort(
+            n, seed, parameters=parameters, model=model, workers=n_worker, progress=progress
+        )
+        schema = _schema(cohort)
+        write_table(_frame(cohort), run.path / schema.file_name, schema)
+        about = {
+            "seed": seed,
+            "screened": dict(cohort.screened),
+            "theta": dict(central_theta(parameters)),
+        }
+        run.write_json(ABOUT_NAME, about)
+        run.finish(
+            kind="cohort",
+            title=f"{n} patients with locally advanced ESCC",
+            seed=seed,
+            counts={k: int(v) for k, v in cohort.screened.items()},
+            tables=[schema.name],
+        )
+    return cohort
+
+
+def read_cohort(directory: Path) -> Cohort:
+    """Read a cohort that `sample_to_directory` wrote.
+
+    Raises
+    ------
+    UserInputError
+        If the directory is no complete cohort or a file of it was changed.
+    """
+    manifest = read_manifest(directory)
+    if manifest.kind != "cohort":
+        message = f"is a run of kind {manifest.kind!r}. Give a directory of `cxaxis cohort sample`."
+        raise UserInputError([error("COH003", str(directory), message)])
+    findings = check_tables(directory, manifest)
+    if findings:
+        raise UserInputError(findings)
+    frame = read_table(directory / "cohort.parquet")
+    about = json.loads((directory / ABOUT_NAME).read_text("utf-8"))
+    names = [c for c in frame.columns if c.startswith(_PREFIX)]
+    covariates = [c for c in frame.columns if c not in (*names, "subject", "index")]
+    return Cohort(
+        indices=tuple(int(i) for i in frame["index"]),
+        table=ParameterTable(
+            tuple(name.removeprefix(_PREFIX) for name in names), frame[names].to_numpy()
+        ),
+        covariates={c: _plain(frame[c]) for c in covariates},
+        screened=about["screened"],
+        seed=about["seed"],
+        theta=about["theta"],
+    )
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    values = column.to_numpy()
+    return values.astype(str) if values.dtype.kind in "OUT" else values

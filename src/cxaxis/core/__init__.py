@@ -1,0 +1,1 @@
+"""Ids, units, random streams, errors and outcomes: what every room may use."""

@@ -1,0 +1,1 @@
+"""SBML in, arrays out: the population simulator behind one protocol."""

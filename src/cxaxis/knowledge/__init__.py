@@ -1,0 +1,1 @@
+"""What is known: references, evidence, parameters, wirings and drugs, each read strictly."""

@@ -1,0 +1,190 @@
+"""Drugs and radiotherapy: one YAML file each, read into frozen records.
+
+A drug says where its dose goes in the models, in which units it is prescribed, which named
+regimens it has, and what regulators have said of it. It holds no kinetic number: those are rows
+of ``parameters.tsv``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from cxaxis.core.errors import Finding, error, raise_on_errors
+from cxaxis.core.ids import did_you_mean
+from cxaxis.knowledge.drug_records import Drug
+from cxaxis.knowledge.evidence import Evidence, citation_findings, load_evidence
+from cxaxis.knowledge.located_yaml import (
+    LocatedDocument,
+    Location,
+    read_located_yaml,
+    validation_findings,
+)
+from cxaxis.knowledge.tables import read_bytes, shipped_label
+
+
+def load_drugs(
+    directory: Path | None = None, *, evidence: Mapping[str, Evidence] | None = None
+) -> Mapping[str, Drug]:
+    """Return the drugs by id, in order of file name.
+
+    Parameters
+    ----------
+    directory
+        Folder of ``*.yaml`` files; None reads those that ship with the package.
+    evidence
+        Evidence that drugs may cite; None loads the rows that ship with the package.
+
+    Raises
+    ------
+    UserInputError
+        With every finding on every file at once.
+    """
+    known = load_evidence() if evidence is None else evidence
+    drugs, findings = read_drugs(directory, evidence=known)
+    raise_on_errors(findings)
+    return drugs
+
+
+def read_drugs(
+    directory: Path | None = None, *, evidence: Mapping[str, Evidence]
+) -> tuple[Mapping[str, Drug], tuple[Finding, ...]]:
+    """Return the drugs that could be read and every finding on the files."""
+    findings: list[Finding] = []
+    drugs: dict[str, Drug] = {}
+    names = _file_names(directory)
+    if not names:
+        where = shipped_label("drugs") if directory is None else str(directory)
+        message = "no *.yaml file here. Give a folder with one file per drug."
+        return MappingProxyType({}), (error("DRUG001", where, message),)
+    for name in names:
+        path = None if directory is None else directory / name
+        drug, found = read_drug(path, f"drugs/{name}", evidence=evidence)
+        findings += found
+        if drug is None:
+            continue
+        if drug.id in drugs:
+            message = f"drug id {drug.id!r} is that of {drugs[drug.id].where}. Rename one."
+            findings.append(error("DRUG002", drug.where, message))
+            continue
+        drugs[drug.id] = drug
+    return MappingProxyType(drugs), tuple(findings)
+
+
+def read_drug(
+    path: Path | None, shipped: str = "", *, evidence: Mapping[str, Evidence]
+) -> tuple[Drug | None, tuple[Finding, ...]]:
+    """Return the drug of one file and every finding on it.
+
+    Parameters
+    ----------
+    path
+        File to read; None reads ``shipped`` below the package's ``knowledge/data``.
+    shipped
+        Name of the shipped file.
+    evidence
+        Evidence that the drug may cite.
+    """
+    try:
+        label, content = read_bytes(path, shipped)
+    except OSError as err:
+        message = f"cannot be read ({err.strerror or err}). Give the path of a drug file."
+        return None, (error("DRUG001", str(path or shipped), message),)
+    document, findings = read_located_yaml(label, content, code="DRUG003")
+    if document is None:
+        return None, findings
+    try:
+        drug = Drug.model_validate(document.data)
+    except ValidationError as failure:
+        return None, (*findings, *validation_findings(failure, document, Drug, code="DRUG003"))
+    drug._where = document.where()
+    findings = (
+        *findings,
+        *_drug_findings(drug, document),
+        *_citation_findings(drug, document, evidence),
+    )
+    stem = Path(label).stem
+    if drug.id != stem:
+        message = f"id is {drug.id!r} in a file named {stem!r}. Make them equal."
+        findings = (*findings, error("DRUG002", document.where(("id",)), message))
+    return (None if findings else drug), findings
+
+
+def _file_names(directory: Path | None) -> list[str]:
+    if directory is None:
+        folder = resources.files("cxaxis.knowledge").joinpath("data", "drugs")
+        names = [item.name for item in folder.iterdir()]
+    else:
+        names = [item.name for item in directory.iterdir()] if directory.is_dir() else []
+    return sorted(name for name in names if name.endswith(".yaml"))
+
+
+def _drug_findings(drug: Drug, document: LocatedDocument) -> Iterator[Finding]:
+    """Yield contradictions between the parts of one file."""
+    is_radiotherapy = drug.drug_class == "radiotherapy"
+    if drug.molar_mass is None and not is_radiotherapy:
+        message = f"{drug.id}: molar_mass is missing. Doses in mass need it to become nmol."
+        yield error("DRUG004", document.where(), message)
+    if drug.molar_mass is not None and is_radiotherapy:
+        message = f"{drug.id}: molar_mass makes no sense for radiotherapy. Remove it."
+        yield error("DRUG004", document.where(("molar_mass",)), message)
+    for index, unit in enumerate(drug.dose_units):
+        if (unit == "Gy") != is_radiotherapy:
+            message = (
+                f"{drug.id}: dose unit {unit!r} does not fit class {drug.drug_class!r}. "
+                "Radiotherapy is given in Gy, drugs in mass."
+            )
+            yield error("DRUG005", document.where(("dose_units", index)), message)
+    for name, regimen in drug.regimens.items():
+        at: Location = ("regimens", name)
+        if regimen.route not in drug.target:
+            message = (
+                f"{drug.id}.{name}: route {regimen.route!r} has no target. "
+                f"{did_you_mean(regimen.route, drug.target)} Or add it under target."
+            )
+            yield error("DRUG006", document.where((*at, "route")), message)
+        if regimen.dose.unit not in drug.dose_units:
+            message = (
+                f"{drug.id}.{name}: dose unit {regimen.dose.unit!r} is not among dose_units. "
+                f"{did_you_mean(regimen.dose.unit, drug.dose_units)} Or add it there."
+            )
+            yield error("DRUG005", document.where((*at, "dose", "unit")), message)
+
+
+def _citation_findings(
+    drug: Drug, document: LocatedDocument, evidence: Mapping[str, Evidence]
+) -> Iterator[Finding]:
+    """Yield what is wrong with the evidence a drug cites, each at its own line."""
+    for location, cited in _citations(document.data):
+        yield from citation_findings(
+            cited,
+            evidence,
+            where=document.where(location),
+            citer=".".join(map(str, (drug.id, *location[:-1]))),
+            code="DRUG007",
+        )
+
+
+def _citations(data: Any, at: Location = ()) -> Iterator[tuple[Location, tuple[str, ...]]]:
+    """Yield every ``evidence`` list of a document with its location."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key == "evidence":
+                yield (*at, key), tuple(value)
+            else:
+                yield from _citations(value, (*at, key))
+    elif isinstance(data, list | tuple):
+        for index, item in enumerate(data):
+            yield from _citations(item, (*at, index))
+
+
+def cited_evidence(drug: Drug) -> frozenset[str]:
+    """Return the ids of every evidence row that a drug cites anywhere."""
+    return frozenset(
+        item for _, cited in _citations(drug.model_dump(by_alias=True)) for item in cited
+    )

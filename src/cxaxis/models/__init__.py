@@ -1,0 +1,1 @@
+"""Biology as Antimony text, its composition, and the SBML built from it."""

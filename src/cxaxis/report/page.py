@@ -1,0 +1,190 @@
+"""The page: everything in one HTML file, no script, no request, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from cxaxis.core.errors import UserInputError, error
+from cxaxis.core.hashing import sha256_of
+from cxaxis.core.outcomes import Outcome
+from cxaxis.figures.style import days_per_month
+from cxaxis.report import drawings, words
+from cxaxis.report.source import TrialRun, read_trial_run
+from cxaxis.runs.files import write_text_durably
+
+PAGE_NAME = "report.html"
+STATUSES = {
+    "measured": "read in the named source for this quantity",
+    "derived": "computed from measured numbers",
+    "borrowed": "measured elsewhere: another species, tissue or drug",
+    "assumed": "no source; a choice, with a wide spread",
+}
+_MOST_FAILED_SHOWN = 50
+
+
+def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
+    """Write the report of a trial run.
+
+    Parameters
+    ----------
+    run_dir
+        Directory of a complete trial run.
+    out
+        File to write, or a directory that gets ``report.html``; by default ``report.html``
+        in the run directory. An existing report is replaced.
+
+    Returns
+    -------
+    Path of the page.
+
+    Raises
+    ------
+    UserInputError
+        With every finding: the directory is absent, incomplete or not a trial, a table was
+        changed, the summary cannot be used, or ``out`` cannot be written.
+    """
+    source = Path(run_dir)
+    target = _target(source, out)
+    page = render(read_trial_run(source))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text_durably(target, page)
+    except OSError as err:
+        message = f"the report cannot be written ({err.strerror}). Give another file with -o."
+        raise UserInputError([error("REPT006", str(target), message)]) from err
+    return target
+
+
+def render(run: TrialRun) -> str:
+    """Return the page of a run as HTML text."""
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": words.number,
+        "percent": words.percent,
+        "p_value": words.p_value,
+        "median": words.median,
+        "tested_ratio": words.tested_ratio,
+        "cell_lines": words.cell_lines,
+    }
+    environment.globals |= {"ratio": words.ratio}
+    return environment.get_template("report.html").render(_content(run))
+
+
+def _template(name: str) -> str:
+    return files("cxaxis.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _target(source: Path, out: Path | str | None) -> Path:
+    if out is None:
+        return source / PAGE_NAME
+    target = Path(out)
+    # A name without ending is a directory to be made, as in report(run, "out/").
+    return target / PAGE_NAME if target.is_dir() or not target.suffix else target
+
+
+def _content(run: TrialRun) -> dict[str, Any]:
+    summary = run.summary
+    return {
+        "style": Markup(_template("report.css")),
+        "run": run,
+        "summary": summary,
+        "facts": _facts(run),
+        "findings": words.findings_of(summary),
+        "swatches": {style.arm: style.colour for style in drawings.styles_of(summary)},
+        "survival": [
+            drawings.survival_drawing(run, paramcd="OS", end_point="Overall survival"),
+            drawings.survival_drawing(run, paramcd="PFS", end_point="Progression-free survival"),
+        ],
+        "occupancy": drawings.occupancy_drawings(run),
+        "burden": drawings.burden_drawing(run),
+        "pool": drawings.pool_drawing(run),
+        "phi": drawings.phi_drawing(run),
+        "phi_table": _phi_table(run),
+        "failures": _failures(run),
+        "protocol": words.protocol_nodes(run.protocol),
+        "parameters": _parameters(run.tables["parameters"]),
+        "statuses": _status_counts(run.tables["parameters"]),
+        "key_parts": words.protocol_nodes(run.manifest.key_parts),
+        "horizon_month": summary.horizon_day / days_per_month(),
+        "svg": Markup,
+    }
+
+
+def _facts(run: TrialRun) -> list[tuple[str, str]]:
+    parts = run.manifest.key_parts
+    return [
+        ("Run key", run.manifest.run_key),
+        ("Protocol hash", _hash_part(parts, "protocol") or sha256_of(dict(run.protocol))),
+        ("Seed", str(run.manifest.seed)),
+        ("cxaxis version", _part(parts, "version") or "not recorded"),
+    ]
+
+
+def _part(parts: Mapping[str, Any], word: str) -> str | None:
+    return next((str(value) for key, value in parts.items() if word in key), None)
+
+
+def _hash_part(parts: Mapping[str, Any], word: str) -> str | None:
+    text = _part(parts, word)
+    return text if text is not None and len(text) == 64 else None
+
+
+def _phi_table(run: TrialRun) -> dict[str, Any]:
+    summary = run.summary
+    arms = list(dict.fromkeys(item.arm for item in summary.phi))
+    found = {
+        (item.phi, item.arm): words.ratio(item.hr_os, item.low, item.high, digits=3)
+        for item in summary.phi
+    }
+    shares = sorted({item.phi for item in summary.phi})
+    return {
+        "names": [summary.labels.get(arm, arm) for arm in arms],
+        "rows": [(share, [found.get((share, arm), "") for arm in arms]) for share in shares],
+    }
+
+
+def _failures(run: TrialRun) -> dict[str, Any]:
+    outcome = run.tables["outcome"]
+    failed = outcome[outcome["OUTCOME"] != Outcome.COMPLETED.value]
+    shown = failed.sort_values(["USUBJID", "ARM"], kind="stable").head(_MOST_FAILED_SHOWN)
+    return {
+        "n_run": len(outcome),
+        "n_failed": len(failed),
+        "n_patients": int(failed["USUBJID"].nunique()),
+        "rows": shown.to_dict("records"),
+    }
+
+
+def _parameters(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = table.sort_values("ID", kind="stable")
+    return [
+        {str(key).lower(): _cell(value) for key, value in row.items()}
+        for row in rows.to_dict("records")
+    ]
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return ""
+    return words.number(value) if isinstance(value, float) else str(value)
+
+
+def _status_counts(table: pd.DataFrame) -> list[tuple[str, int, str]]:
+    counts = table["STATUS"].value_counts()
+    known = [(status, int(counts.get(status, 0)), meaning) for status, meaning in STATUSES.items()]
+    others = sorted(set(counts.index) - set(STATUSES))
+    return known + [(str(status), int(counts[status]), "") for status in others]

@@ -1,0 +1,1 @@
+"""Survival statistics and bootstrap intervals: thin over libraries, pinned to published numbers."""

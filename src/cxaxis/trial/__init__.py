@@ -1,0 +1,1 @@
+"""Protocols, the counterfactual pool, allocated trials, endpoints and their tables."""

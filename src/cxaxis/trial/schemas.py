@@ -1,0 +1,180 @@
+"""The tables of a trial run: names, types, units and meaning of every column."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cxaxis.runs.tables import Column, ColumnType, TableSchema
+
+
+def _column(
+    name: str, kind: ColumnType, unit: str, meaning: str, *, nullable: bool = False
+) -> Column:
+    return Column(name=name, type=kind, unit=unit, meaning=meaning, nullable=nullable)
+
+
+SUBJECT: Final = _column("USUBJID", "string", "", "Virtual patient")
+ALLOCATED: Final = _column("TRT01P", "string", "", "Arm the patient was allocated to")
+ANY_ARM: Final = _column("ARM", "string", "", "Arm under which the patient was simulated")
+CENSORED: Final = _column("CNSR", "int8", "", "0 when the event was observed, 1 when censored")
+EVENT: Final = _column("EVENT", "bool", "", "Whether the event was observed")
+PARAMCD: Final = _column("PARAMCD", "string", "", "Code of the quantity")
+
+
+ADSL: Final = TableSchema(
+    name="adsl",
+    meaning="One row per patient of the allocated trial",
+    columns=(
+        _column("STUDYID", "string", "", "Hash of the protocol, first twelve characters"),
+        SUBJECT,
+        ALLOCATED,
+        _column("ARM", "string", "", "Label of the allocated arm"),
+        _column("AGE", "float64", "year", "Age at randomisation"),
+        _column("SEX", "string", "", "M or F"),
+        _column("STAGE", "string", "", "Clinical stage group: II, III or IVA"),
+        _column("TCAT", "int8", "", "Clinical T category, 2 to 4"),
+        _column("NCAT", "int8", "", "Clinical N category: 0, 1 (one or two nodes) or 2 (more)"),
+        _column("WEIGHT", "float64", "kg", "Body weight"),
+        _column("HEIGHT", "float64", "cm", "Height"),
+        _column("CXCR4GR", "string", "", "Tumour-cell CXCR4 by immunohistochemistry: low or high"),
+        _column("TUMDIAM", "float64", "mm", "Diameter of the primary at diagnosis"),
+        _column("OCCMETS", "int32", "", "Distant founders that had arrived before day 0"),
+        _column("ENTRYDY", "float64", "day", "Calendar day of entry, from the first possible one"),
+    ),
+)
+
+ADTTE: Final = TableSchema(
+    name="adtte",
+    meaning="Times to event of the allocated trial",
+    columns=(
+        _column("STUDYID", "string", "", "Hash of the protocol, first twelve characters"),
+        SUBJECT,
+        ALLOCATED,
+        PARAMCD,
+        _column("PARAM", "string", "", "Name of the end point"),
+        _column("AVAL", "float64", "day", "Days from randomisation to event or censoring"),
+        CENSORED,
+        EVENT,
+        _column("EVNTDESC", "string", "", "What happened, or why follow-up ended"),
+    ),
+)
+
+POOL: Final = TableSchema(
+    name="pool",
+    meaning="Times to event of every patient under every arm (counterfactual)",
+    columns=(
+        SUBJECT,
+        ANY_ARM,
+        PARAMCD,
+        _column("AVAL", "float64", "day", "Days from randomisation", nullable=True),
+        CENSORED,
+        EVENT,
+        _column("EVNTDESC", "string", "", "What happened, or why follow-up ended"),
+    ),
+)
+
+OUTCOME: Final = TableSchema(
+    name="outcome",
+    meaning="How the simulation of every patient under every arm ended",
+    columns=(
+        SUBJECT,
+        ANY_ARM,
+        _column("OUTCOME", "string", "", "completed, or the kind of failure"),
+        _column("TIME_DAY", "float64", "day", "Time reached"),
+        _column("STATE", "string", "", "Stiffest state at failure"),
+        _column("MESSAGE", "string", "", "The solver's words"),
+        _column("ADVICE", "string", "", "What to try next"),
+    ),
+)
+
+
+def _visit_table(name: str, meaning: str, *columns: Column) -> TableSchema:
+    day = _column("ADY", "float64", "day", "Day from randomisation")
+    return TableSchema(name=name, meaning=meaning, columns=(SUBJECT, ALLOCATED, *columns, day))
+
+
+ADTR: Final = _visit_table(
+    "adtr",
+    "Tumour burden at visits while alive, allocated arm",
+    PARAMCD,
+    _column("AVAL", "float64", "mm", "Sum of the diameters of visible lesions"),
+)
+ADRS: Final = _visit_table(
+    "adrs",
+    "Response at visits while alive, allocated arm",
+    _column("AVALC", "string", "", "CR, PR, SD or PD by RECIST 1.1"),
+)
+ADPC: Final = _visit_table(
+    "adpc",
+    "Drug concentrations during treatment, allocated arm",
+    PARAMCD,
+    _column("AVAL", "float64", "nanomolar", "Total plasma concentration"),
+)
+ADPD: Final = _visit_table(
+    "adpd",
+    "Pharmacodynamics during treatment, allocated arm: occupancy and CD34+ cells",
+    PARAMCD,
+    _column("AVAL", "float64", "", "Value, in AVALU"),
+    _column("AVALU", "string", "", "Unit of the value"),
+)
+# Written block by block: everything about a patient under an arm; the visit tables hold
+# rows only for the arm the patient was allocated to.
+BLOCK_SCHEMAS: Final = (POOL, OUTCOME, ADTR, ADRS, ADPC, ADPD)
+
+PARAMETERS: Final = TableSchema(
+    name="parameters",
+    meaning="The parameters used, with what each rests on",
+    columns=(
+        _column("ID", "string", "", "Parameter"),
+        _column("VALUE", "float64", "", "Value used, in UNIT"),
+        _column("UNIT", "string", "", "Unit"),
+        _column("SCALE", "string", "", "Scale of SPREAD and OMEGA: log, linear or logit"),
+        _column("SPREAD", "float64", "", "Standard deviation of what is not known"),
+        _column("OMEGA", "float64", "", "Standard deviation between patients"),
+        _column("STATUS", "string", "", "measured, derived, borrowed or assumed"),
+        _column("SPECIES", "string", "", "System the value comes from"),
+        _column("RELEVANCE", "float64", "", "Nearness of that system to a patient, 0 to 1"),
+        _column("EVIDENCE", "string", "", "Evidence rows"),
+        _column("NOTE", "string", "", "Reasons and caveats"),
+    ),
+)
+
+UNCERTAINTY: Final = TableSchema(
+    name="uncertainty",
+    meaning="Pool hazard ratio of each population drawn from what is not known",
+    columns=(
+        _column("DRAW", "int32", "", "Number of the draw"),
+        ANY_ARM,
+        _column("PHI", "float64", "", "Causal share of this draw"),
+        _column("WIRING", "string", "", "Options that differ from the default"),
+        _column("LOGHR", "float64", "", "Log hazard ratio of death against control", nullable=True),
+        _column("NPAT", "int32", "", "Patients under each arm"),
+    ),
+)
+
+PHI: Final = TableSchema(
+    name="phi",
+    meaning="Pool hazard ratio of death at fixed causal shares (counterfactual)",
+    columns=(
+        _column("PHI", "float64", "", "Causal share"),
+        ANY_ARM,
+        _column("HR", "float64", "", "Hazard ratio against control", nullable=True),
+        _column("LOW", "float64", "", "Lower 95 % limit, paired bootstrap", nullable=True),
+        _column("HIGH", "float64", "", "Upper 95 % limit, paired bootstrap", nullable=True),
+        _column("NPAT", "int32", "", "Patients under each arm"),
+    ),
+)
+
+RUN_SCHEMAS: Final = (
+    ADSL,
+    ADTTE,
+    ADTR,
+    ADRS,
+    ADPC,
+    ADPD,
+    OUTCOME,
+    POOL,
+    PHI,
+    UNCERTAINTY,
+    PARAMETERS,
+)

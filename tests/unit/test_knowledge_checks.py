@@ -1,0 +1,194 @@
+"""What only the tables together show, and the tables that ship with the package."""
+
+import shutil
+from importlib import resources
+
+import pytest
+
+from cxaxis.core.errors import Severity
+from cxaxis.knowledge.checks import check_knowledge, read_knowledge
+from cxaxis.knowledge.drugs import cited_evidence, load_drugs
+from cxaxis.knowledge.evidence import load_evidence, load_references
+from cxaxis.knowledge.parameters import PARAMETER_COLUMNS, load_parameters
+from cxaxis.knowledge.wirings import WIRING_COLUMNS, load_wirings
+
+REFERENCES = "id\tcitation\tyear\tidentifier\tnote\npeled_2014\tPeled 2014\t2014\t\t\n"
+EVIDENCE = (
+    "id\tquantity\tvalue\tlow\thigh\tunit\tsystem\treference\tseen\tstatus\trole\tnote\n"
+    "DRG001\tmass\t502.79\t\t\tg/mol\tfree base\tpeled_2014\tpage\tseen\tparameter\t\n"
+)
+PARAMETERS = (
+    "\t".join(PARAMETER_COLUMNS)
+    + "\nfu_plerixafor\t0.42\t1\tlogit\t0.2\t0\tmeasured\thuman\t1\tDRG001\t\n"
+)
+WIRINGS = "\t".join(WIRING_COLUMNS) + "\nniche_release\toff\tyes\t1\t\tno data\n"
+DRUG = """\
+id: radiotherapy
+name: Radiotherapy
+class: radiotherapy
+target: {external_beam: rt}
+dose_units: [Gy]
+regimens: {}
+regulatory:
+  - {status: none, indication: none}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "references.tsv").write_text(REFERENCES, encoding="utf-8")
+    (tmp_path / "evidence.tsv").write_text(EVIDENCE, encoding="utf-8")
+    (tmp_path / "parameters.tsv").write_text(PARAMETERS, encoding="utf-8")
+    (tmp_path / "wirings.tsv").write_text(WIRINGS, encoding="utf-8")
+    (tmp_path / "drugs").mkdir()
+    (tmp_path / "drugs" / "radiotherapy.yaml").write_text(DRUG, encoding="utf-8")
+    return tmp_path
+
+
+def append(path, line):
+    path.write_text(path.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
+    return f"{path}:{path.read_text(encoding='utf-8').count(chr(10))}"
+
+
+def test_a_sound_folder_has_no_finding(folder):
+    assert check_knowledge(folder) == []
+
+
+def test_an_id_in_two_tables_is_found(folder):
+    line = "radiotherapy\t1\t1\tlog\t0.5\t0\tassumed\thuman\t1\t\ta note"
+    where = append(folder / "parameters.tsv", line)
+    (finding,) = check_knowledge(folder)
+    assert finding.code == "KNOW001"
+    assert "'radiotherapy'" in finding.message
+    assert where in finding.message
+    assert finding.where == f"{folder / 'drugs' / 'radiotherapy.yaml'}:1"
+
+
+def test_evidence_that_nobody_cites_is_a_warning(folder):
+    line = "DRG002\tdose\t0.24\t\t\tmg/kg\tlabel\tpeled_2014\tpage\tseen\tparameter\t"
+    where = append(folder / "evidence.tsv", line)
+    held_out = line.replace("DRG002", "DRG003").replace("parameter", "held_out")
+    append(folder / "evidence.tsv", held_out)
+    (finding,) = check_knowledge(folder)
+    assert (finding.code, finding.severity) == ("KNOW002", Severity.WARNING)
+    assert finding.where == where
+    assert "1 evidence rows of role parameter are cited by nobody: DRG002." in finding.message
+
+
+def test_a_reference_without_evidence_is_a_warning(folder):
+    where = append(folder / "references.tsv", "idle_2020\tIdle 2020\t2020\t\t")
+    (finding,) = check_knowledge(folder)
+    assert (finding.code, finding.severity) == ("KNOW003", Severity.WARNING)
+    assert finding.where == where
+    assert "idle_2020" in finding.message
+
+
+def test_a_logit_parameter_with_a_unit_is_found(folder):
+    path = folder / "parameters.tsv"
+    path.write_text(PARAMETERS.replace("\t1\tlogit", "\tnM\tlogit"), encoding="utf-8")
+    (finding,) = check_knowledge(folder)
+    assert (finding.code, finding.where) == ("KNOW004", f"{path}:2")
+    assert "'nM'" in finding.message
+
+
+def test_a_held_out_reading_may_not_return_under_another_id(folder):
+    line = "CLI077\tmass\t502.790\t\t\tg/mol\tx\tpeled_2014\tpage\tseen\theld_out\t"
+    append(folder / "evidence.tsv", line)
+    append(folder / "evidence.tsv", line.replace("CLI077", "CLI078").replace("g/mol", "months"))
+    (finding,) = check_knowledge(folder)
+    assert (finding.code, finding.where) == ("KNOW005", f"{folder / 'parameters.tsv'}:2")
+    assert "fu_plerixafor: evidence 'DRG001' repeats 'CLI077'" in finding.message
+
+
+def test_a_faulty_row_is_blamed_once_and_not_through_those_that_cite_it(folder):
+    path = folder / "references.tsv"
+    path.write_text(REFERENCES.replace("\t2014\t", "\tlast\t"), encoding="utf-8")
+    evidence = folder / "evidence.tsv"
+    evidence.write_text(EVIDENCE.replace("\tmass\t", "\t\t"), encoding="utf-8")
+    assert [item.code for item in check_knowledge(folder)] == ["EVID002", "REF003"]
+
+
+def test_findings_of_every_file_come_at_once_in_order_of_file_and_line(folder):
+    append(folder / "parameters.tsv", "a\tx\tnM\tlog\t1\t0\tassumed\thuman\t1\t\tnote")
+    append(folder / "parameters.tsv", "b\t1\t\tlog\t1\t0\tassumed\thuman\t1\t\tnote")
+    append(folder / "wirings.tsv", "niche_release\ton\tyes\t0\t\tno data")
+    (folder / "drugs" / "radiotherapy.yaml").write_text(DRUG + "doze: 1\n", encoding="utf-8")
+    findings = check_knowledge(folder)
+    assert [item.code for item in findings] == ["DRUG003", "PARAM002", "PARAM003", "WIRE002"]
+
+
+def test_missing_files_are_findings_and_not_crashes(tmp_path):
+    codes = [item.code for item in check_knowledge(tmp_path)]
+    assert sorted(codes) == ["DRUG001", "TABLE001", "TABLE001", "TABLE001", "TABLE001"]
+
+
+# The tables that ship with the package
+
+
+def test_shipped_knowledge_has_no_error():
+    errors = [str(item) for item in check_knowledge() if item.severity is Severity.ERROR]
+    assert errors == []
+
+
+def test_shipped_tables_load():
+    references = load_references()
+    evidence = load_evidence(references=references)
+    parameters = load_parameters(evidence=evidence)
+    wirings = load_wirings(evidence=evidence)
+    drugs = load_drugs(evidence=evidence)
+    assert len(parameters) > 0
+    assert set(wirings.defaults()) == set(wirings)
+    assert set(drugs) == {
+        "cisplatin",
+        "fluorouracil",
+        "olaptesed",
+        "plerixafor",
+        "radiotherapy",
+    }
+
+
+def test_nothing_in_the_model_rests_on_held_out_evidence():
+    knowledge, _ = read_knowledge()
+    cited = {
+        *(item for row in knowledge.parameters.values() for item in row.evidence),
+        *(item for group in knowledge.wirings.values() for row in group for item in row.evidence),
+        *(item for drug in knowledge.drugs.values() for item in cited_evidence(drug)),
+    }
+    held_out = {row.id for row in knowledge.evidence.values() if row.role == "held_out"}
+    assert held_out
+    assert cited & held_out == set()
+
+
+def test_regimens_give_the_total_doses_they_are_named_after():
+    drugs = load_drugs()
+    fractions = drugs["radiotherapy"].regimens
+    for name, total_Gy in (
+        ("definitive_50_4_gy", 50.4),
+        ("preoperative_41_4_gy", 41.4),
+        ("definitive_60_gy", 60.0),
+    ):
+        regimen = fractions[name]
+        assert regimen.n_doses * regimen.dose.value == pytest.approx(total_Gy)
+        assert all(day % 7 < 5 for day in regimen.dose_days())
+    plerixafor = drugs["plerixafor"].regimens
+    last_fraction_day = fractions["definitive_50_4_gy"].dose_days()[-1]
+    assert plerixafor["radiotherapy_240_ug_kg_daily"].dose_days()[-1] == last_fraction_day
+    assert plerixafor["radiotherapy_infusion_400_ug_kg_day"].duration_day == last_fraction_day + 1
+
+
+def test_the_antagonist_mass_turns_ng_per_mL_into_nM_as_its_source_says():
+    g_per_mol = load_drugs()["plerixafor"].molar_mass.g_per_mol
+    assert 1000 / g_per_mol == pytest.approx(1.99, abs=0.005)
+
+
+def test_designations_are_not_approvals():
+    olaptesed = load_drugs()["olaptesed"]
+    assert {item.status for item in olaptesed.regulatory} == {"orphan", "in_trial"}
+
+
+def test_shipped_files_can_be_read_from_a_copy(tmp_path):
+    source = resources.files("cxaxis.knowledge").joinpath("data")
+    with resources.as_file(source) as data:
+        shutil.copytree(data, tmp_path / "copy")
+    codes = {item.code for item in check_knowledge(tmp_path / "copy")}
+    assert codes == {item.code for item in check_knowledge()}
