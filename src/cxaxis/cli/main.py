@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from cxaxis.cli import cohort, demo, doctor, library, trial
 from cxaxis.core.errors import CxaxisError, UserInputError
+
+# The root of the parser's own complaints has no public name.
+_USAGE_PROBLEM: type[Exception] = next(
+    kind
+    for kind in typer.BadParameter.__mro__
+    if kind.__name__ == "ClickException" and issubclass(kind, Exception)
+)
 
 app = typer.Typer(
     name="cxaxis",
@@ -52,12 +58,12 @@ def main() -> None:
     """Run the command line; never shows a traceback for a user's mistake."""
     try:
         code = app(standalone_mode=False)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         code = stop.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         code = 130
-    except click.ClickException as err:
-        err.show()
+    except _USAGE_PROBLEM as err:
+        err.show()  # type: ignore[attr-defined]
         code = 2
     except UserInputError as err:
         for finding in err.findings:

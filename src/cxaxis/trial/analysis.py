@@ -198,9 +198,8 @@ def _cd34_peak(adpd: pd.DataFrame, arm: str) -> float | None:
 def pool_ratio(
     pool: pd.DataFrame, control: str, arm: str, *, seed: int, code: str = "OS"
 ) -> tuple[HazardRatio | None, int]:
-    """Return the counterfactual hazard ratio of an arm and the patients it rests on."""
-    from cxaxis.stats.bootstrap import pool_hazard_ratio
-    from cxaxis.stats.survival import HazardRatio
+    """Return the counterfactual death-rate ratio of an arm and the patients it rests on."""
+    from cxaxis.stats.bootstrap import pool_rate_ratio
 
     rows = pool[(pool["PARAMCD"] == code) & pool["AVAL"].notna()]
     sides = {name: rows[rows["ARM"] == name].set_index("USUBJID") for name in (control, arm)}
@@ -210,9 +209,7 @@ def pool_ratio(
         return None, 0
     days = [side["AVAL"].to_numpy(dtype=float) for side in (left, right)]
     events = [side["EVENT"].to_numpy(dtype=bool) for side in (left, right)]
-    if np.array_equal(days[0], days[1]) and np.array_equal(events[0], events[1]):
-        return HazardRatio(hr=1.0, low=1.0, high=1.0), len(shared)
-    ratio = pool_hazard_ratio(
+    ratio = pool_rate_ratio(
         days[0],
         events[0],
         days[1],

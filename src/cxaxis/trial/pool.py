@@ -6,7 +6,6 @@ Only the pool knows counterfactuals. An allocated trial takes one arm of each pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -390,32 +389,3 @@ def _pharmacology_rows(
 def _first_day(alive: np.ndarray, days: FloatArray) -> np.ndarray:
     """Return the readings of the first day, where the CD34+ peak after one dose lies."""
     return np.asarray(alive & (days <= 1.0)[None, :])
-
-
-def log_hazard_ratio(control: FloatArray, treated: FloatArray, horizon_day: float) -> float:
-    """Return the log hazard ratio of a pool from event days of the same patients.
-
-    Not a number where no finite estimate exists. Equal event days in every patient give
-    exactly 0.
-    """
-    from cxaxis.stats.two_group_cox import log_hazard_ratios
-
-    if np.array_equal(control, treated):
-        return 0.0
-    days = np.concatenate([control, treated])
-    event = days <= horizon_day
-    group = np.repeat([False, True], len(control))
-    weights = np.ones((1, len(days)), dtype=np.int64)
-    return float(log_hazard_ratios(np.minimum(days, horizon_day), event, group, weights)[0])
-
-
-def simulate_arms(
-    model: Model,
-    cohort: Cohort,
-    plans: Sequence[ArmPlan],
-    schedule: Schedule,
-    *,
-    phi: float | None = None,
-) -> dict[str, ArmCourse]:
-    """Simulate a cohort under several arms."""
-    return {p.id: simulate_arm(model, cohort, p, schedule, phi=phi) for p in plans}

@@ -17,7 +17,8 @@ from cxaxis.knowledge.parameters import Parameter
 from cxaxis.knowledge.wirings import Wirings
 from cxaxis.models.build import Model, build
 from cxaxis.models.wiring import Wiring, wiring_from
-from cxaxis.trial.pool import ArmPlan, Schedule, log_hazard_ratio, simulate_arm
+from cxaxis.stats.bootstrap import log_rate_ratios, pool_rate_ratio
+from cxaxis.trial.pool import ArmPlan, Schedule, simulate_arm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +44,6 @@ def phi_rows(task: PhiTask) -> pd.DataFrame:
     """Return the hazard ratio of each arm at the task's causal share."""
     import pandas as pd
 
-    from cxaxis.stats.bootstrap import pool_hazard_ratio
-
     horizon = float(task.schedule.times_day[-1])
 
     def deaths(plan: ArmPlan) -> FloatArray:
@@ -63,20 +62,17 @@ def phi_rows(task: PhiTask) -> pd.DataFrame:
     for plan in task.plans:
         treated = deaths(plan)
         limits: tuple[float, float, float] = (np.nan, np.nan, np.nan)
-        if np.array_equal(control, treated):
-            limits = (1.0, 1.0, 1.0)
-        else:
-            ratio = pool_hazard_ratio(
-                np.minimum(control, horizon),
-                np.isfinite(control),
-                np.minimum(treated, horizon),
-                np.isfinite(treated),
-                n_boot=BOOTSTRAPS,
-                seed=task.seed,
-                purpose=f"phi/{task.phi!r}/{plan.id}",
-            )
-            if ratio is not None:
-                limits = (ratio.hr, ratio.low, ratio.high)
+        ratio = pool_rate_ratio(
+            np.minimum(control, horizon),
+            np.isfinite(control),
+            np.minimum(treated, horizon),
+            np.isfinite(treated),
+            n_boot=BOOTSTRAPS,
+            seed=task.seed,
+            purpose=f"phi/{task.phi!r}/{plan.id}",
+        )
+        if ratio is not None:
+            limits = (ratio.hr, ratio.low, ratio.high)
         rows.append((task.phi, plan.id, *limits, len(task.cohort)))
     return pd.DataFrame(rows, columns=["PHI", "ARM", "HR", "LOW", "HIGH", "NPAT"])
 
@@ -154,10 +150,13 @@ def _log_ratios(task: DrawTask, model: Model, cohort: Cohort) -> dict[str, float
     }
     sound = _sound(list(courses.values()))
     control = courses[task.control.id].event_day["OS"][sound]
-    return {
-        plan.id: log_hazard_ratio(control, courses[plan.id].event_day["OS"][sound], horizon)
-        for plan in task.plans
-    }
+    everyone = np.ones((1, int(sound.sum())))
+    ratios = {}
+    for plan in task.plans:
+        day = np.concatenate([control, courses[plan.id].event_day["OS"][sound]])
+        ratio = log_rate_ratios(np.minimum(day, horizon), np.isfinite(day), everyone)
+        ratios[plan.id] = float(ratio[0])
+    return ratios
 
 
 def _sound(courses: Sequence[Any]) -> np.ndarray:
