@@ -227,7 +227,19 @@ def screen(
 
 
 def stage_quotas(n: int, theta: Theta) -> dict[str, int]:
-    """Return how many patients of each stage a cohort of ``n`` has, by largest remainder."""
+    """Return how many patients of each stage a cohort of ``n`` has, by largest remainder.
+
+    Raises
+    ------
+    ModelValueError
+        If the shares of stages II and III exceed 1 together.
+    """
+    if theta["share_stage_ii"] + theta["share_stage_iii"] > 1.0:
+        msg = (
+            f"share_stage_ii {theta['share_stage_ii']:g} and share_stage_iii "
+            f"{theta['share_stage_iii']:g} exceed 1 together; stage IVA is what they leave."
+        )
+        raise ModelValueError(msg)
     shares = np.array([theta["share_stage_ii"], theta["share_stage_iii"], 0.0])
     shares[2] = 1.0 - shares.sum()
     exact = n * shares

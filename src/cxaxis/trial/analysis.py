@@ -70,7 +70,8 @@ def allocated_adtte(
     rows = rows[rows["AVAL"].notna()]
     # Progression is seen at a visit; a loss before it hides the event.
     seen = rows["EVENT"] & (rows["AVAL"] <= rows["last_day"])
-    reason = np.where(rows["dropped"], "Lost to follow-up", "End of follow-up")
+    cut = np.where(rows["dropped"], "Lost to follow-up", "End of follow-up")
+    reason = np.where(rows["AVAL"] < rows["last_day"], rows["EVNTDESC"], cut)
     frame = pd.DataFrame(
         {
             "STUDYID": protocol.sha256[:12],

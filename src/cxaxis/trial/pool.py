@@ -262,6 +262,8 @@ def _pool_rows(labels: np.ndarray, arm: str, course: ArmCourse) -> pd.DataFrame:
 
     horizon = float(course.schedule.times_day[-1])
     failed = _failed(course)
+    # Death ends the follow-up of locoregional control without being its event.
+    end = np.minimum(course.event_day["OS"], horizon)
     frames = []
     for code, day in course.event_day.items():
         seen = np.isfinite(day) & ~failed
@@ -271,7 +273,7 @@ def _pool_rows(labels: np.ndarray, arm: str, course: ArmCourse) -> pd.DataFrame:
                     "USUBJID": labels,
                     "ARM": arm,
                     "PARAMCD": code,
-                    "AVAL": np.where(failed, np.nan, np.minimum(day, horizon)),
+                    "AVAL": np.where(failed, np.nan, np.minimum(day, end)),
                     "CNSR": (~seen).astype(np.int8),
                     "EVENT": seen,
                     "EVNTDESC": _descriptions(code, course, seen, failed),
@@ -286,7 +288,8 @@ def _descriptions(code: str, course: ArmCourse, seen: np.ndarray, failed: np.nda
     cause = {"OS": "Death", "PFS": "Progression", "LRC": "Locoregional progression"}
     told = cause.get(code, "Distant metastasis")
     events = np.where(course.event_day[code] == death, "Death", told)
-    open_ended = np.where(failed, "Simulation failed", "End of follow-up")
+    over = np.where(np.isfinite(death), "Death without the event", "End of follow-up")
+    open_ended = np.where(failed, "Simulation failed", over)
     return np.where(seen, events, open_ended)
 
 

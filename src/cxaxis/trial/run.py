@@ -12,19 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cxaxis._version import __version__
-from cxaxis.cohort.overrides import with_values
 from cxaxis.cohort.sample import Cohort, sample_cohort
 from cxaxis.core.arrays import IntArray
 from cxaxis.core.errors import UserInputError, error
 from cxaxis.core.hashing import sha256_of
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drug_records import Drug
-from cxaxis.knowledge.drugs import load_drugs
-from cxaxis.knowledge.parameters import Parameters, load_parameters
-from cxaxis.knowledge.wirings import load_wirings
-from cxaxis.models.build import Model, build
-from cxaxis.models.wiring import wiring_from
-from cxaxis.runs.blocks import Block, BlockStore, blocks_of
+from cxaxis.knowledge.evidence import Evidence, Reference, load_evidence, load_references
+from cxaxis.knowledge.parameters import Parameters
 from cxaxis.runs.directory import RunDirectory, open_run
 from cxaxis.runs.executor import check_workers, run_blocks
 from cxaxis.runs.log import timed
@@ -33,8 +28,8 @@ from cxaxis.runs.progress import NullProgress, Progress
 from cxaxis.runs.tables import data_dictionary, empty_frame, read_table, write_table
 from cxaxis.trial.allocation import allocate
 from cxaxis.trial.analysis import adsl_of, allocated_adtte, summarise
-from cxaxis.trial.pool import ArmPlan, PoolBlock, Schedule, block_tables, schedule_of
-from cxaxis.trial.protocol import Protocol, arm_regimens, read_protocol
+from cxaxis.trial.jobs import Job, Setup, draw_jobs, phi_jobs, pool_jobs, run_job, set_up
+from cxaxis.trial.protocol import Protocol, read_protocol
 from cxaxis.trial.schemas import (
     BLOCK_SCHEMAS,
     PARAMETERS,
@@ -42,7 +37,6 @@ from cxaxis.trial.schemas import (
     RUN_SCHEMAS,
     UNCERTAINTY,
 )
-from cxaxis.trial.uncertainty import DrawTask, PhiTask, draw_rows, phi_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,87 +103,7 @@ class Trial:
         return str(self.summary().to_html(index=False))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """One block of work and the store it is written to. Picklable."""
-
-    store: BlockStore
-    block: Block
-    payload: PoolBlock | PhiTask | DrawTask
-    model: Model | None = None
-    schedule: Schedule | None = None
-    tolerances: Tolerances | None = None
-
-    @property
-    def size(self) -> int:
-        """Patient courses in this job."""
-        if isinstance(self.payload, PoolBlock):
-            return len(self.payload.cohort)
-        arms = 1 + len(self.payload.plans)
-        if isinstance(self.payload, PhiTask):
-            return arms * len(self.payload.cohort)
-        return arms * self.payload.n_patient
-
-
-def run_job(job: _Job) -> str:
-    """Compute one job and store it; top-level so that worker processes can import it."""
-    payload = job.payload
-    if isinstance(payload, PhiTask):
-        tables = {PHI.name: phi_rows(payload)}
-    elif isinstance(payload, DrawTask):
-        tables = {UNCERTAINTY.name: draw_rows(payload)}
-    else:
-        assert job.model is not None
-        assert job.schedule is not None
-        tables = block_tables(job.model, payload, job.schedule, tolerances=job.tolerances)
-    job.store.write(job.block, tables)
-    return job.block.name
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Setup:
-    """Everything that is decided before the first patient is simulated."""
-
-    protocol: Protocol
-    parameters: Parameters
-    model: Model
-    plans: tuple[ArmPlan, ...]
-    schedule: Schedule
-    tolerances: Tolerances
-
-    @property
-    def control(self) -> ArmPlan:
-        return next(p for p in self.plans if p.id == self.protocol.control)
-
-    def others(self, names: tuple[str, ...] = ()) -> tuple[ArmPlan, ...]:
-        wanted = names or tuple(p.id for p in self.plans)
-        return tuple(p for p in self.plans if p.id in wanted and p.id != self.protocol.control)
-
-
-def _set_up(
-    protocol: Protocol, values: Mapping[str, float], tolerances: Tolerances | None
-) -> _Setup:
-    drugs = load_drugs()
-    parameters = with_values(load_parameters(), values)
-    plans = tuple(
-        ArmPlan(id=arm.id, regimens=arm_regimens(protocol, arm, drugs)) for arm in protocol.arms
-    )
-    return _Setup(
-        protocol=protocol,
-        parameters=parameters,
-        model=build("patient", parameters, wiring_from(protocol.wiring)),
-        plans=plans,
-        schedule=schedule_of(
-            horizon_day=protocol.horizon_day,
-            first_visit_day=protocol.visits.first_day,
-            visit_every_day=protocol.visits.every_day,
-            pharmacology_until_day=max(plan.last_cxcr4_day for plan in plans),
-        ),
-        tolerances=tolerances or Tolerances(),
-    )
-
-
-def _key_parts(setup: _Setup, cohort: Cohort | None) -> dict[str, Any]:
+def _key_parts(setup: Setup, cohort: Cohort | None) -> dict[str, Any]:
     rows = {name: [row.value, row.spread, row.omega] for name, row in setup.parameters.items()}
     regimens = {
         plan.id: [
@@ -262,7 +176,7 @@ def run_trial(
         If the protocol, a value or the directory cannot be used. Nothing is written then.
     """
     plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
-    setup = _set_up(plan, values or {}, tolerances)
+    setup = set_up(plan, values or {}, tolerances)
     if cohort is not None:
         check_cohort(plan, cohort)
     n_worker = check_workers(workers)
@@ -278,7 +192,7 @@ def run_trial(
 def key_of_run(protocol: str | Path | Protocol) -> str:
     """Return the key that a run of a protocol with packaged values would have."""
     plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
-    return run_key(_key_parts(_set_up(plan, {}, None), None))
+    return run_key(_key_parts(set_up(plan, {}, None), None))
 
 
 def stored_run_key(path: Path) -> str:
@@ -295,7 +209,7 @@ def planned_courses(protocol: Protocol) -> int:
 
 
 def _compute(
-    run: RunDirectory, setup: _Setup, given: Cohort | None, workers: int, progress: Progress
+    run: RunDirectory, setup: Setup, given: Cohort | None, workers: int, progress: Progress
 ) -> None:
     protocol = setup.protocol
     cohort = given
@@ -310,12 +224,12 @@ def _compute(
             )
     arms = _allocation(protocol, cohort)
     pool_store = run.block_store(BLOCK_SCHEMAS)
-    jobs = _pool_jobs(setup, cohort, arms, pool_store)
-    phi_jobs = _phi_jobs(setup, cohort, run.block_store([PHI]))
-    draw_jobs = _draw_jobs(setup, run.block_store([UNCERTAINTY]))
-    missing = [j for j in (*phi_jobs, *draw_jobs, *jobs) if not j.store.is_finished(j.block)]
+    jobs = pool_jobs(setup, cohort, arms, pool_store)
+    phi_blocks = phi_jobs(setup, cohort, run.block_store([PHI]))
+    draw_blocks = draw_jobs(setup, run.block_store([UNCERTAINTY]))
+    missing = [j for j in (*phi_blocks, *draw_blocks, *jobs) if not j.store.is_finished(j.block)]
     progress.advance(
-        sum(j.size for j in (*phi_jobs, *draw_jobs, *jobs)) - sum(j.size for j in missing)
+        sum(j.size for j in (*phi_blocks, *draw_blocks, *jobs)) - sum(j.size for j in missing)
     )
     with timed(run.log_path, "simulation", workers=workers):
         for _ in run_blocks(
@@ -324,8 +238,8 @@ def _compute(
             pass
     with timed(run.log_path, "analysis"):
         tables = pool_store.load_blocks([job.block for job in jobs])
-        tables["phi"] = _loaded(phi_jobs, PHI)
-        tables["uncertainty"] = _loaded(draw_jobs, UNCERTAINTY)
+        tables["phi"] = _loaded(phi_blocks, PHI)
+        tables["uncertainty"] = _loaded(draw_blocks, UNCERTAINTY)
         tables["adsl"] = adsl_of(protocol, cohort, arms)
         tables["adtte"] = allocated_adtte(tables["pool"], protocol, cohort, arms)
         tables["parameters"] = parameter_table(setup.parameters)
@@ -354,94 +268,24 @@ def _allocation(protocol: Protocol, cohort: Cohort) -> IntArray:
     return allocate(strata, protocol.ratios, seed=protocol.seed)
 
 
-def _pool_jobs(setup: _Setup, cohort: Cohort, arms: IntArray, store: BlockStore) -> list[_Job]:
-    jobs = []
-    for index, plan in enumerate(setup.plans):
-        for block in blocks_of(plan.id, len(cohort)):
-            part = np.arange(block.start, block.stop)
-            payload = PoolBlock(
-                plan=plan,
-                cohort=cohort.rows(part),
-                allocated_here=tuple(bool(arms[i] == index) for i in part),
-            )
-            jobs.append(
-                _Job(
-                    store=store,
-                    block=block,
-                    payload=payload,
-                    model=setup.model,
-                    schedule=setup.schedule,
-                    tolerances=setup.tolerances,
-                )
-            )
-    return jobs
-
-
-def _outcomes_only(setup: _Setup) -> Schedule:
-    protocol = setup.protocol
-    return schedule_of(
-        horizon_day=protocol.horizon_day,
-        first_visit_day=protocol.visits.first_day,
-        visit_every_day=protocol.visits.every_day,
-        pharmacology_until_day=0.0,
-    )
-
-
-def _phi_jobs(setup: _Setup, cohort: Cohort, store: BlockStore) -> list[_Job]:
-    more = setup.protocol.uncertainty
-    some = cohort.rows(np.arange(min(more.phi_patients, len(cohort))))
-    return [
-        _Job(
-            store=store,
-            block=Block(group="phi-sweep", index=k, start=k, stop=k + 1),
-            payload=PhiTask(
-                phi=phi,
-                model=setup.model,
-                cohort=some,
-                control=setup.control,
-                plans=setup.others(),
-                schedule=_outcomes_only(setup),
-                seed=setup.protocol.seed,
-                tolerances=setup.tolerances,
-            ),
-        )
-        for k, phi in enumerate(more.phi_values)
-    ]
-
-
-def _draw_jobs(setup: _Setup, store: BlockStore) -> list[_Job]:
-    more = setup.protocol.uncertainty
-    wirings = load_wirings()
-    return [
-        _Job(
-            store=store,
-            block=Block(group="prior-draw", index=k, start=k, stop=k + 1),
-            payload=DrawTask(
-                draw=k,
-                parameters=setup.parameters,
-                wirings=wirings,
-                control=setup.control,
-                plans=setup.others(more.arms),
-                schedule=_outcomes_only(setup),
-                n_patient=more.patients_per_draw,
-                seed=setup.protocol.seed,
-                tolerances=setup.tolerances,
-            ),
-        )
-        for k in range(more.draws)
-    ]
-
-
-def _loaded(jobs: list[_Job], schema: Any) -> pd.DataFrame:
+def _loaded(jobs: list[Job], schema: Any) -> pd.DataFrame:
     if not jobs:
         return empty_frame(schema)
     frame: pd.DataFrame = jobs[0].store.load_blocks([job.block for job in jobs])[schema.name]
     return frame
 
 
+def _source(row: Evidence, references: Mapping[str, Reference]) -> str:
+    """Return the citation of an evidence row and whether it was seen, recalled or derived."""
+    return f"{references[row.reference].citation} [{row.status}]"
+
+
 def parameter_table(parameters: Parameters) -> pd.DataFrame:
     """Return the parameters as the run's ``parameters`` table."""
     import pandas as pd
+
+    references = load_references()
+    evidence = load_evidence(references=references)
 
     return pd.DataFrame(
         [
@@ -456,6 +300,7 @@ def parameter_table(parameters: Parameters) -> pd.DataFrame:
                 row.species,
                 row.relevance,
                 ";".join(row.evidence),
+                "; ".join(dict.fromkeys(_source(evidence[i], references) for i in row.evidence)),
                 row.note,
             )
             for row in parameters.values()

@@ -135,6 +135,7 @@ PARAMETERS: Final = TableSchema(
         _column("SPECIES", "string", "", "System the value comes from"),
         _column("RELEVANCE", "float64", "", "Nearness of that system to a patient, 0 to 1"),
         _column("EVIDENCE", "string", "", "Evidence rows"),
+        _column("SOURCE", "string", "", "Citation of each evidence row and how it was read"),
         _column("NOTE", "string", "", "Reasons and caveats"),
     ),
 )

@@ -1,0 +1,185 @@
+"""What a run is made of before it starts: its set-up, and the blocks of work that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cxaxis.cohort.overrides import with_values
+from cxaxis.cohort.sample import Cohort
+from cxaxis.core.arrays import IntArray
+from cxaxis.engine.protocol import Tolerances
+from cxaxis.knowledge.drugs import load_drugs
+from cxaxis.knowledge.parameters import Parameters, load_parameters
+from cxaxis.knowledge.wirings import load_wirings
+from cxaxis.models.build import Model, build
+from cxaxis.models.wiring import wiring_from
+from cxaxis.runs.blocks import Block, BlockStore, blocks_of
+from cxaxis.trial.pool import ArmPlan, PoolBlock, Schedule, block_tables, schedule_of
+from cxaxis.trial.protocol import Protocol, arm_regimens
+from cxaxis.trial.schemas import PHI, UNCERTAINTY
+from cxaxis.trial.uncertainty import DrawTask, PhiTask, draw_rows, phi_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """Everything that is decided before the first patient is simulated."""
+
+    protocol: Protocol
+    parameters: Parameters
+    model: Model
+    plans: tuple[ArmPlan, ...]
+    schedule: Schedule
+    tolerances: Tolerances
+
+    @property
+    def control(self) -> ArmPlan:
+        """The arm the others are compared with."""
+        return next(p for p in self.plans if p.id == self.protocol.control)
+
+    def others(self, names: tuple[str, ...] = ()) -> tuple[ArmPlan, ...]:
+        """Return the named arms, or all, without the control."""
+        wanted = names or tuple(p.id for p in self.plans)
+        return tuple(p for p in self.plans if p.id in wanted and p.id != self.protocol.control)
+
+
+def set_up(protocol: Protocol, values: Mapping[str, float], tolerances: Tolerances | None) -> Setup:
+    """Return the set-up of a protocol with some parameter values set by hand."""
+    drugs = load_drugs()
+    parameters = with_values(load_parameters(), values)
+    plans = tuple(
+        ArmPlan(id=arm.id, regimens=arm_regimens(protocol, arm, drugs)) for arm in protocol.arms
+    )
+    return Setup(
+        protocol=protocol,
+        parameters=parameters,
+        model=build("patient", parameters, wiring_from(protocol.wiring)),
+        plans=plans,
+        schedule=schedule_of(
+            horizon_day=protocol.horizon_day,
+            first_visit_day=protocol.visits.first_day,
+            visit_every_day=protocol.visits.every_day,
+            pharmacology_until_day=max(plan.last_cxcr4_day for plan in plans),
+        ),
+        tolerances=tolerances or Tolerances(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One block of work and the store it is written to. Picklable."""
+
+    store: BlockStore
+    block: Block
+    payload: PoolBlock | PhiTask | DrawTask
+    model: Model | None = None
+    schedule: Schedule | None = None
+    tolerances: Tolerances | None = None
+
+    @property
+    def size(self) -> int:
+        """Patient courses in this job."""
+        if isinstance(self.payload, PoolBlock):
+            return len(self.payload.cohort)
+        arms = 1 + len(self.payload.plans)
+        if isinstance(self.payload, PhiTask):
+            return arms * len(self.payload.cohort)
+        return arms * self.payload.n_patient
+
+
+def run_job(job: Job) -> str:
+    """Compute one job and store it; top-level so that worker processes can import it."""
+    payload = job.payload
+    if isinstance(payload, PhiTask):
+        tables = {PHI.name: phi_rows(payload)}
+    elif isinstance(payload, DrawTask):
+        tables = {UNCERTAINTY.name: draw_rows(payload)}
+    else:
+        assert job.model is not None
+        assert job.schedule is not None
+        tables = block_tables(job.model, payload, job.schedule, tolerances=job.tolerances)
+    job.store.write(job.block, tables)
+    return job.block.name
+
+
+def pool_jobs(setup: Setup, cohort: Cohort, arms: IntArray, store: BlockStore) -> list[Job]:
+    """Return the blocks of the pool: every patient under every arm."""
+    jobs = []
+    for index, plan in enumerate(setup.plans):
+        for block in blocks_of(plan.id, len(cohort)):
+            part = np.arange(block.start, block.stop)
+            payload = PoolBlock(
+                plan=plan,
+                cohort=cohort.rows(part),
+                allocated_here=tuple(bool(arms[i] == index) for i in part),
+            )
+            jobs.append(
+                Job(
+                    store=store,
+                    block=block,
+                    payload=payload,
+                    model=setup.model,
+                    schedule=setup.schedule,
+                    tolerances=setup.tolerances,
+                )
+            )
+    return jobs
+
+
+def _outcomes_only(setup: Setup) -> Schedule:
+    protocol = setup.protocol
+    return schedule_of(
+        horizon_day=protocol.horizon_day,
+        first_visit_day=protocol.visits.first_day,
+        visit_every_day=protocol.visits.every_day,
+        pharmacology_until_day=0.0,
+    )
+
+
+def phi_jobs(setup: Setup, cohort: Cohort, store: BlockStore) -> list[Job]:
+    """Return one block for each causal share of the sweep."""
+    more = setup.protocol.uncertainty
+    some = cohort.rows(np.arange(min(more.phi_patients, len(cohort))))
+    return [
+        Job(
+            store=store,
+            block=Block(group="phi-sweep", index=k, start=k, stop=k + 1),
+            payload=PhiTask(
+                phi=phi,
+                model=setup.model,
+                cohort=some,
+                control=setup.control,
+                plans=setup.others(),
+                schedule=_outcomes_only(setup),
+                seed=setup.protocol.seed,
+                tolerances=setup.tolerances,
+            ),
+        )
+        for k, phi in enumerate(more.phi_values)
+    ]
+
+
+def draw_jobs(setup: Setup, store: BlockStore) -> list[Job]:
+    """Return one block for each population drawn from what is not known."""
+    more = setup.protocol.uncertainty
+    wirings = load_wirings()
+    return [
+        Job(
+            store=store,
+            block=Block(group="prior-draw", index=k, start=k, stop=k + 1),
+            payload=DrawTask(
+                draw=k,
+                parameters=setup.parameters,
+                wirings=wirings,
+                control=setup.control,
+                plans=setup.others(more.arms),
+                schedule=_outcomes_only(setup),
+                n_patient=more.patients_per_draw,
+                seed=setup.protocol.seed,
+                tolerances=setup.tolerances,
+            ),
+        )
+        for k in range(more.draws)
+    ]
