@@ -61,8 +61,3 @@ def is_unit(text: str) -> bool:
     except (pint.PintError, ValueError, TypeError, AttributeError, SyntaxError):
         return False
     return bool(text.strip())
-
-
-def convert(value: float, from_unit: str, to_unit: str) -> float:
-    """Return ``value`` converted from ``from_unit`` to ``to_unit``."""
-    return value * conversion_factor(from_unit, to_unit)

@@ -138,6 +138,17 @@ class _Loaded:
         self.symbols = _read_symbols(document.getModel())
         _require("dose target", sorted(infused), self.symbols.doseable)
         self.runner = roadrunner.RoadRunner(with_infusions(sbml, infused))
+        kinds = roadrunner.SelectionRecord
+        self.start_selection = kinds.TIME | kinds.RATE | kinds.FLOATING | kinds.COMPARTMENT
+        sbml_model = document.getModel()
+        ids = list(self.runner.model.getCompartmentIds())
+        sizes = self.runner.model.getCompartmentInitVolumes().tolist()
+        # Compartments that no expression sizes: their place in the model and their size there.
+        self.sizes = {
+            name: (ids.index(name), sizes[ids.index(name)])
+            for name in ids
+            if sbml_model.getInitialAssignmentBySymbol(name) is None
+        }
         model = self.runner.model
         self.global_index = {name: i for i, name in enumerate(model.getGlobalParameterIds())}
         self.state_ids = tuple(
@@ -242,9 +253,16 @@ def _start(loaded: _Loaded, parameters: ParameterTable, row: int) -> None:
     for name, value in loaded.symbols.switched.items():
         runner.setValue(name, value)
     runner.model.setGlobalParameterValues(index, globals_here)
-    for name, value in zip(parameters.names, values, strict=True):
-        if name in loaded.symbols.compartments:
-            runner.setValue(name, value)
+    given = dict(zip(parameters.names, values.tolist(), strict=True))
+    # Starting amounts are concentrations times the size that a compartment starts with.
+    runner.model.setCompartmentInitVolumes(
+        [place for place, _ in loaded.sizes.values()],
+        [given.get(name, size) for name, (_, size) in loaded.sizes.items()],
+    )
+    # Sizes that are expressions follow the constants only when asked to.
+    runner.reset(loaded.start_selection)
+    for name in sorted(loaded.symbols.compartments.intersection(given).difference(loaded.sizes)):
+        runner.setValue(name, given[name])
     # Starting values that are expressions follow the constants just set; the constants
     # themselves and the states given for this patient come after.
     runner.reset()
