@@ -340,16 +340,19 @@ def _judge(loaded: _Loaded, time: float, values: FloatArray) -> PatientOutcome:
 
 
 def _failure(loaded: _Loaded, message: str) -> PatientOutcome:
-    model = loaded.runner.model
-    states = np.array([loaded.runner.getValue(name) for name in loaded.state_ids])
+    runner = loaded.runner
+    states = np.array([runner.getValue(name) for name in loaded.state_ids])
+    rates = np.array([runner.getValue(f"{name}'") for name in loaded.state_ids])
     outcome = Outcome.STEP_TOO_SMALL if np.isfinite(states).all() else Outcome.NON_FINITE
     if "CV_TOO_MUCH_WORK" in message:
         outcome = Outcome.STEP_LIMIT
-    rates = np.concatenate(
-        [np.atleast_1d(model.getFloatingSpeciesConcentrationRates()), model.getRateRuleRates()]
-    )
-    pace = np.abs(rates[: len(states)]) / (np.abs(states[: len(rates)]) + 1e-9)
-    stiffest = loaded.state_ids[int(np.nanargmax(pace))] if np.isfinite(pace).any() else ""
+    # The floor keeps a state near zero from always being the fastest.
+    pace = np.abs(rates) / (np.abs(states) + 1e-9)
+    wild = np.flatnonzero(~np.isfinite(rates) | ~np.isfinite(states))
+    stiffest = wild[0] if len(wild) else int(np.argmax(pace))
     return PatientOutcome(
-        outcome=outcome, time=float(model.getTime()), state=stiffest, message=message[:200]
+        outcome=outcome,
+        time=float(runner.model.getTime()),
+        state=loaded.state_ids[stiffest],
+        message=message[:200],
     )

@@ -1,0 +1,233 @@
+"""Built models: valid SBML with units, every number in the table, the committed files fresh."""
+
+import re
+from importlib import resources
+
+import libsbml
+import pytest
+from science_support import bench_model, parameters_with, patient_model
+
+from cxaxis.cohort.overrides import with_values
+from cxaxis.cohort.sample import COHORT_PARAMETERS
+from cxaxis.core.errors import ModelValueError
+from cxaxis.core.units import conversion_factor
+from cxaxis.knowledge.parameters import Parameters, load_parameters
+from cxaxis.knowledge.wirings import load_wirings
+from cxaxis.models import generate
+from cxaxis.models.build import (
+    TIME_UNIT,
+    ModelBuildError,
+    bind_constants,
+    build,
+    consistency_messages,
+    load_model,
+)
+from cxaxis.models.compose import compose, read_source
+from cxaxis.models.wiring import Wiring, one_at_a_time, wiring_from, wiring_options
+
+MODELS = {"patient": patient_model(), "receptor_bench": bench_model()}
+SOURCES = sorted(
+    item.name
+    for item in (resources.files("cxaxis.models") / "antimony").iterdir()
+    if item.name.endswith(".ant")
+)
+
+
+def sbml_of(model):
+    document = libsbml.readSBMLFromString(model.sbml)
+    return document, document.getModel()
+
+
+@pytest.mark.parametrize("wiring", list(one_at_a_time()), ids=str)
+@pytest.mark.parametrize("name", sorted(TIME_UNIT))
+def test_every_model_and_wiring_is_valid_sbml_with_units(name, wiring):
+    assert consistency_messages(build(name, parameters_with(), wiring).sbml) == []
+
+
+def test_a_wrong_unit_would_be_found():
+    """The check above can fail: kilograms added to litres are reported."""
+    _, model = sbml_of(MODELS["patient"])
+    model.getParameter("ka_plerixafor").setUnits("litre")
+    assert consistency_messages(libsbml.writeSBMLToString(model.getSBMLDocument()))
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=str)
+def test_models_are_level_3_version_2(model):
+    document, _ = sbml_of(model)
+    assert (document.getLevel(), document.getVersion()) == (3, 2)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=str)
+def test_every_constant_has_a_row_or_is_an_input_or_a_switch(model):
+    _, tree = sbml_of(model)
+    given = set(model.bindings) | model.inputs | set(model.wiring.switches())
+    ruled = {tree.getRule(i).getVariable() for i in range(tree.getNumRules())}
+    assigned = {
+        tree.getInitialAssignment(i).getSymbol() for i in range(tree.getNumInitialAssignments())
+    }
+    changed = {
+        event.getEventAssignment(j).getVariable()
+        for event in (tree.getEvent(i) for i in range(tree.getNumEvents()))
+        for j in range(event.getNumEventAssignments())
+    }
+    ids = {tree.getParameter(i).getId() for i in range(tree.getNumParameters())}
+    ids |= {tree.getCompartment(i).getId() for i in range(tree.getNumCompartments())}
+    assert ids - ruled - assigned - changed - given == set()
+
+
+def test_every_row_of_the_table_is_used():
+    used = {row for model in MODELS.values() for row in model.bindings.values()}
+    used |= set(COHORT_PARAMETERS)
+    assert set(load_parameters()) - used == set()
+    assert used - set(load_parameters()) == set()
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=str)
+def test_constants_have_the_value_of_their_row_in_the_unit_of_the_model(model):
+    _, tree = sbml_of(model)
+    rows = load_parameters()
+    for constant, row in model.bindings.items():
+        element = tree.getParameter(constant) or tree.getCompartment(constant)
+        value = element.getValue() if tree.getParameter(constant) else element.getSize()
+        expected = rows[row].value * conversion_factor(rows[row].unit, model.units[constant])
+        assert value == pytest.approx(expected, rel=1e-12), constant
+
+
+def test_time_runs_in_days_for_patients_and_seconds_on_the_bench():
+    patient, bench = MODELS["patient"], MODELS["receptor_bench"]
+    koff = load_parameters()["koff_cxcl12_cxcr4"].value
+    assert bench.factors["koff_cxcl12_cxcr4"] * koff == pytest.approx(koff)
+    assert patient.factors["tumour_koff_cxcl12_cxcr4"] == pytest.approx(86400)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_sources_hold_no_number_but_zero_one_and_two(name):
+    text = read_source(name)
+    text = re.sub(r"//[^\n]*", "", text)
+    text = re.sub(r'"[^"]*"', "", text)
+    text = re.sub(r"\.sboTerm = \d+", "", text)
+    if name == "units.ant":
+        text = text.replace("1e-9 mole", "nanomole")
+    numbers = re.findall(r"(?<![\w.])\d+(?:\.\d*)?(?:[eE][-+]?\d+)?", text)
+    assert set(numbers) <= {"0", "1", "2"}
+
+
+def test_an_instance_row_wins_over_the_bare_one():
+    model = MODELS["patient"]
+    assert model.bindings["marrow_k_loss_cxcl12"] == "marrow_k_loss_cxcl12"
+    assert model.bindings["tumour_k_loss_cxcl12"] == "k_loss_cxcl12"
+    assert set(model.constants_of("kd_cxcl12_cxcr4")) == {
+        "tumour_kd_cxcl12_cxcr4",
+        "marrow_kd_cxcl12_cxcr4",
+    }
+    changed = with_values(load_parameters(), {"marrow_k_loss_cxcl12": 0.5})
+    _, tree = sbml_of(build("patient", changed))
+    assert tree.getParameter("marrow_k_loss_cxcl12").getValue() == pytest.approx(0.5 * 86400)
+    assert tree.getParameter("tumour_k_loss_cxcl12").getValue() == pytest.approx(0.00019 * 86400)
+
+
+def test_a_constant_without_a_row_is_named_with_the_nearest_rows():
+    rows = dict(load_parameters())
+    rows["ka_plerixafr"] = rows.pop("ka_plerixafor")
+    with pytest.raises(ModelBuildError, match=r"ka_plerixafor: Did you mean .*ka_plerixafr"):
+        bind_constants(compose("patient", time_unit="day"), Parameters(rows), Wiring())
+
+
+def test_a_row_whose_unit_does_not_convert_is_named_with_its_line():
+    from dataclasses import replace
+
+    rows = dict(load_parameters())
+    rows["ka_plerixafor"] = replace(rows["ka_plerixafor"], unit="litre")
+    with pytest.raises(ModelBuildError, match=r"parameters\.tsv:\d+: ka_plerixafor"):
+        build("patient", Parameters(rows))
+
+
+def test_an_unknown_model_names_the_known_ones():
+    with pytest.raises(ModelValueError, match="patient"):
+        build("patent")
+
+
+def test_load_model_is_the_packaged_one():
+    assert load_model("receptor_bench").sha256 == MODELS["receptor_bench"].sha256
+    assert load_model("patient", Wiring(niche_release="on")).sha256 != MODELS["patient"].sha256
+    assert "45 states" in MODELS["patient"]._repr_html_()
+
+
+def test_two_builds_are_the_same_text():
+    assert build("patient", parameters_with()).sbml == MODELS["patient"].sbml
+
+
+def test_the_committed_sbml_is_fresh():
+    for name, text in generate.rendered().items():
+        committed = (generate.generated_folder() / name).read_text("utf-8")
+        assert committed == text, f"{name} is stale. Run: {generate.COMMAND}"
+
+
+def test_the_generator_reports_a_stale_file_and_writes_a_fresh_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(generate, "generated_folder", lambda: tmp_path / "generated")
+    assert generate.main(["--check"]) == 1
+    assert "stale" in capsys.readouterr().err
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+    assert (tmp_path / "generated" / "patient.xml").is_file()
+
+
+def test_wirings_of_the_code_are_those_of_the_table():
+    table = load_wirings()
+    assert set(table) == set(wiring_options())
+    for name, options in wiring_options().items():
+        assert {row.option for row in table[name]} == set(options)
+        default = next(row.option for row in table[name] if row.default)
+        assert getattr(Wiring(), name) == default
+
+
+def test_wirings_flip_one_at_a_time_and_set_their_switch():
+    flips = list(one_at_a_time())
+    assert flips[0] == Wiring()
+    assert len(flips) == 1 + len(wiring_options())
+    assert Wiring(niche_release="on").switches() == {
+        "switch_niche_release": 1.0,
+        "switch_ackr3_survival": 0.0,
+    }
+    for flip in flips:
+        _, tree = sbml_of(build("patient", parameters_with(), flip))
+        for switch, value in flip.switches().items():
+            assert tree.getParameter(switch).getValue() == value
+
+
+def test_an_unknown_wiring_or_option_is_refused_with_the_known_ones():
+    with pytest.raises(ModelValueError, match="niche_release"):
+        wiring_from({"niche_relase": "on"})
+    with pytest.raises(ModelValueError, match="off, on"):
+        wiring_from({"niche_release": "perhaps"})
+
+
+def test_antimony_reads_its_own_output_again():
+    """What was built is written as Antimony, read back, and has the same states and values."""
+    import antimony
+
+    model = MODELS["patient"]
+    antimony.clearPreviousLoads()
+    assert antimony.loadSBMLString(model.sbml) >= 0, antimony.getLastError()
+    text = antimony.getAntimonyString(antimony.getMainModuleName())
+    antimony.clearPreviousLoads()
+    assert antimony.loadAntimonyString(text) >= 0, antimony.getLastError()
+    again = libsbml.readSBMLFromString(antimony.getSBMLString(antimony.getMainModuleName()))
+    _, tree = sbml_of(model)
+    copy = again.getModel()
+    for count in ("Species", "Parameters", "Reactions", "Rules", "Events", "Compartments"):
+        method = f"getNum{count}"
+        assert getattr(copy, method)() == getattr(tree, method)(), count
+    for index in range(tree.getNumParameters()):
+        item = tree.getParameter(index)
+        if item.isSetValue():
+            assert copy.getParameter(item.getId()).getValue() == item.getValue()
+
+
+def test_species_name_the_molecule_they_are():
+    _, tree = sbml_of(MODELS["patient"])
+    expected = {"cxcl12": "P48061", "cxcr4": "P61073", "ackr3": "P25106"}
+    for place in ("tumour", "marrow"):
+        for name, accession in expected.items():
+            annotation = tree.getSpecies(f"{place}_{name}").getAnnotationString()
+            assert f"uniprot:{accession}" in annotation
