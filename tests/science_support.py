@@ -84,7 +84,9 @@ def run(
 
 
 @cache
-def eligible(n: int, seed: int, *changes: tuple[str, float], wiring: Wiring | None = None) -> Cohort:
+def eligible(
+    n: int, seed: int, *changes: tuple[str, float], wiring: Wiring | None = None
+) -> Cohort:
     """The first eligible patients of the tabled population, some of its values changed."""
     rows = parameters_with(*changes)
     model = patient_model(*changes, wiring=wiring)

@@ -13,7 +13,7 @@ from cxaxis.core.ids import patient_id
 from cxaxis.core.streams import rng_for
 from cxaxis.runs.manifest import Manifest, run_key, table_records, write_manifest
 from cxaxis.runs.tables import Column, ColumnType, TableSchema, write_table
-from cxaxis.stats.bootstrap import pool_hazard_ratio
+from cxaxis.stats.bootstrap import pool_rate_ratio
 from cxaxis.stats.survival import cox_hazard_ratio, log_rank, median_follow_up, median_survival
 
 ARMS = {
@@ -82,7 +82,11 @@ def write_run(
         "adsl": _adsl(allocated),
         "adtte": _adtte(allocated),
         "adtr": _adtr(allocated, seed),
+        "adrs": _adrs(allocated),
         "adpd": _adpd(allocated, seed, dense_day),
+        "pool": _pool(pool),
+        "phi": _phi_table(),
+        "uncertainty": _uncertainty(),
         "outcome": _outcome(allocated, failed),
         "parameters": _parameters(),
     }
@@ -151,8 +155,65 @@ def _adsl(allocated: pd.DataFrame) -> pd.DataFrame:
             "USUBJID": allocated["USUBJID"],
             "TRT01P": allocated["ARM"],
             "ARM": allocated["ARM"].map(ARMS),
+            "AGE": 62.0,
+            "SEX": np.where(allocated["index"] % 4 == 0, "F", "M"),
+            "STAGE": np.array(["II", "III", "III", "IVA"])[allocated["index"] % 4],
+            "WEIGHT": 60.0,
+            "CXCR4GR": np.where(allocated["index"] % 2 == 0, "high", "low"),
+            "TUMDIAM": 40.0,
+            "OCCMETS": np.where(allocated["index"] % 4 == 3, 2, 0).astype("int32"),
         }
     )
+
+
+def _adrs(allocated: pd.DataFrame) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                "USUBJID": allocated["USUBJID"],
+                "TRT01P": allocated["ARM"],
+                "ADY": day,
+                "AVALC": np.where(allocated["index"] % 3 == 0, best, then),
+            }
+        )[allocated["OS"] > day]
+        for day, best, then in ((0.0, "SD", "SD"), (84.0, "CR", "PR"), (168.0, "CR", "PD"))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _pool(pool: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "USUBJID": pool["USUBJID"],
+            "ARM": pool["ARM"],
+            "PARAMCD": "OS",
+            "AVAL": np.minimum(pool["OS"], HORIZON_DAY),
+            "EVENT": pool["OS"] <= HORIZON_DAY,
+        }
+    )
+
+
+def _phi_table() -> pd.DataFrame:
+    arms = list(ARMS)[1:]
+    return pd.DataFrame({"PHI": 1.0, "ARM": arms, "HR": 0.9, "LOW": 0.8, "HIGH": 1.0, "NPAT": 48})
+
+
+def _uncertainty() -> pd.DataFrame:
+    log_hr = np.where(np.arange(64) < 20, 0.05, -0.1)
+    parts = [
+        pd.DataFrame(
+            {
+                "DRAW": np.arange(64),
+                "ARM": arm,
+                "PHI": 0.5,
+                "WIRING": np.where(np.arange(64) % 4 == 0, "niche_release=on", "default"),
+                "LOGHR": log_hr,
+                "NPAT": 24,
+            }
+        )
+        for arm in list(ARMS)[1:]
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _adtte(allocated: pd.DataFrame) -> pd.DataFrame:
@@ -175,6 +236,8 @@ def _adtte(allocated: pd.DataFrame) -> pd.DataFrame:
         )
     table = pd.concat(parts, ignore_index=True)
     table["CNSR"] = (~table["EVENT"]).astype("int8")
+    happened = table["PARAMCD"].map({"OS": "Death", "PFS": "Progression"})
+    table["EVNTDESC"] = np.where(table["EVENT"], happened, "End of follow-up")
     return table
 
 
@@ -213,18 +276,25 @@ def _adpd(allocated: pd.DataFrame, seed: int, dense_day: float) -> pd.DataFrame:
             free = 700 * np.exp(-rate * (days % 1)) / (1 - np.exp(-rate))
         else:
             free = 270 / factor * (1 - np.exp(-4.32 * factor * days))
-        parts.append(
+        quantities = (
+            ("OCCTUM", free / (free + 84), "fraction"),
+            ("OCCHOST", free / (free + 168), "fraction"),
+            ("CD34", 2.0 + 20 * free / (free + 168), "1/uL"),
+        )
+        parts += [
             pd.DataFrame(
                 {
                     "USUBJID": patient,
                     "TRT01P": arm,
-                    "PARAMCD": "OCCTUM",
+                    "PARAMCD": code,
                     "ADY": days,
-                    "AVAL": free / (free + 84),
-                    "AVALU": "fraction",
+                    "AVAL": value,
+                    "AVALU": unit,
                 }
             )
-        )
+            for code, value, unit in quantities
+            if code == "OCCTUM" or arm != "crt"
+        ]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -270,21 +340,25 @@ def _parameters() -> pd.DataFrame:
                 "other squamous sites",
             ),
             ("ke_plerixafor", 4.3e-5, "1/s", "log", 0.2, 0.0, "derived", "DRG014", "CL / V"),
-            ("phi", 0.5, "", "linear", 0.29, 0.0, "assumed", "", "causal share, uniform <0, 1>"),
+            ("phi", 0.25, "", "linear", 0.29, 0.0, "assumed", "", "causal share, uniform <0, 1>"),
         ],
         columns=["ID", "VALUE", "UNIT", "SCALE", "SPREAD", "OMEGA", "STATUS", "EVIDENCE", "NOTE"],
     ).assign(SPECIES="human", RELEVANCE=1.0)
 
 
 def _schema(name: str, frame: pd.DataFrame) -> TableSchema:
-    kinds: dict[str, ColumnType] = {"f": "float64", "b": "bool", "i": "int8"}
+    kinds: dict[str, ColumnType] = {"f": "float64", "b": "bool"}
+    kinds |= {"int8": "int8", "int32": "int32", "int64": "int64"}
+
+    def kind_of(column: str) -> ColumnType:
+        dtype = frame[column].dtype
+        return kinds.get(dtype.name, kinds.get(dtype.kind, "string"))
+
     return TableSchema(
         name=name,
         meaning="synthetic",
         columns=tuple(
-            Column(
-                name=column, type=kinds.get(frame[column].dtype.kind, "string"), unit="", meaning=""
-            )
+            Column(name=column, type=kind_of(column), unit="", meaning="")
             for column in frame.columns
         ),
     )
@@ -369,6 +443,6 @@ def _pool_ratio(pool: pd.DataFrame, arm: str) -> dict:
     for side in ("crt", arm):
         day = pool.loc[pool["ARM"] == side, "OS"].to_numpy()
         sides += [np.minimum(day, HORIZON_DAY), day <= HORIZON_DAY]
-    found = pool_hazard_ratio(*sides, n_boot=200, seed=1, purpose=arm)
+    found = pool_rate_ratio(*sides, n_boot=200, seed=1, purpose=arm)
     n = len(sides[0])
     return {"arm": arm, "hr_os": found.hr, "low": found.low, "high": found.high, "n": n}

@@ -1,199 +1,353 @@
-"""The reference engine: doses, times, independence of patients, failure as an outcome."""
+"""The reference engine: order of things at equal time, independence of patients, failures."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cxaxis.core.errors import ModelValueError, SimulationFailedError
-from cxaxis.core.outcomes import Outcome, PatientOutcome, require_success
-from cxaxis.engine.doses import Dose, DoseTable, stops_of
+from cxaxis.core.outcomes import Outcome, require_success
+from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable
 from cxaxis.engine.protocol import ParameterTable, Tolerances
-from cxaxis.engine.reference import ReferenceEngine, _load
-from science_support import bench_model, bolus, infusion, patient_model, run, table
+from cxaxis.engine.reference import ReferenceEngine, _load, infusion_constant, with_infusions
+from cxaxis.trial.pool import doses_of
+from science_support import (
+    TIGHT,
+    bench_model,
+    bolus,
+    daily_plerixafor,
+    eligible,
+    in_model_units,
+    infusion,
+    patient_model,
+    plan_of,
+    run,
+    table,
+)
 
-WEIGHT = {"body_weight": 60.0}
-DRUG = ("plerixafor_central", "plerixafor_depot")
+MODEL = patient_model()
+DECAY = table(body_weight=70.0)
 
 
-def test_outputs_are_recorded_before_doses_at_the_same_time():
-    times = [0.0, 1.0, 2.0]
-    found = run(
-        patient_model(), table(**WEIGHT), times, DRUG, [bolus("plerixafor_central", 1e4, 1.0)]
+def simulate(patients, times, outputs, doses=(), **options):
+    return ReferenceEngine().simulate(
+        MODEL.sbml, patients, DoseTable(tuple(doses)), np.asarray(times), outputs, **options
     )
-    assert found.of("plerixafor_central")[0, 1] == 0
-    assert found.of("plerixafor_central")[0, 2] > 0
+
+
+def test_outputs_are_recorded_before_doses_at_equal_times():
+    result = run(
+        MODEL,
+        DECAY,
+        [0.0, 1.0, 1.5, 2.0],
+        ["amount(cisplatin_central)"],
+        [bolus("cisplatin_central", 1000.0, day) for day in (0.0, 1.0)],
+    )
+    level = result.values[0, :, 0]
+    assert level[0] == 0
+    assert level[1] < 1e-3 * 1000
+    assert level[2] > 1e-12
+    # The second dose is gone from the reading at its own time, and decays from 1000 after it.
+    just_after = run(
+        MODEL,
+        DECAY,
+        [1.0 + 1e-7, 2.0],
+        ["amount(cisplatin_central)"],
+        [bolus("cisplatin_central", 1000.0, 1.0)],
+    )
+    assert just_after.values[0, 0, 0] == pytest.approx(1000, rel=1e-4)
 
 
 def test_a_dose_at_the_horizon_is_not_applied():
-    doses = [bolus("plerixafor_central", 1e4, 1.0)]
-    end = run(patient_model(), table(**WEIGHT), [1.0], DRUG, doses).of("plerixafor_central")
-    assert end[0, 0] == 0
+    def course(*doses):
+        return run(MODEL, DECAY, [0.5, 1.0], ["cisplatin_central", "plerixafor_depot"], doses)
+
+    with_late = course(bolus("cisplatin_central", 10.0), bolus("plerixafor_depot", 5.0, 1.0))
+    without = course(bolus("cisplatin_central", 10.0))
+    assert np.array_equal(with_late.values, without.values)
 
 
-def test_an_infusion_is_the_limit_of_many_small_boluses():
-    times, n = [0.5, 1.0, 1.5], 1000
-    infused = run(
-        patient_model(), table(**WEIGHT), times, DRUG, [infusion("plerixafor_central", 1e4, 1.0)]
+def test_doses_at_one_time_add_up():
+    both = run(
+        MODEL,
+        DECAY,
+        [0.01],
+        ["plerixafor_depot"],
+        [bolus("plerixafor_depot", 1.0), bolus("plerixafor_depot", 2.0)],
     )
-    small = [bolus("plerixafor_central", 1e4 / n, (k + 0.5) / n) for k in range(n)]
-    split = run(patient_model(), table(**WEIGHT), times, DRUG, small, tolerances=Tolerances())
-    np.testing.assert_allclose(
-        split.of("plerixafor_central"), infused.of("plerixafor_central"), rtol=2e-3
+    once = run(MODEL, DECAY, [0.01], ["plerixafor_depot"], [bolus("plerixafor_depot", 3.0)])
+    assert both.values == pytest.approx(once.values, rel=1e-12)
+
+
+def test_an_infusion_is_the_limit_of_many_small_doses():
+    n, length, amount = 2000, 0.5, 1e5
+    small = [bolus("cisplatin_central", amount / n, (k + 0.5) * length / n) for k in range(n)]
+    times = [0.25 + 1e-9, 0.5, 0.7]
+    parts = run(MODEL, DECAY, times, ["cisplatin_central"], small, tolerances=Tolerances())
+    whole = run(
+        MODEL, DECAY, times, ["cisplatin_central"], [infusion("cisplatin_central", amount, length)]
     )
+    assert parts.values == pytest.approx(whole.values, rel=2e-3)
 
 
-def test_overlapping_infusions_add():
-    one = [infusion("plerixafor_central", 3e3, 1.0, 0.2)]
-    two = [
-        infusion("plerixafor_central", 1e3, 1.0, 0.2),
-        infusion("plerixafor_central", 2e3, 1.0, 0.2),
+def test_infusions_into_one_target_overlap_and_meet():
+    """Two halves one after another are the whole; two at once are the double rate."""
+    times = [0.2, 0.5, 0.9, 1.5]
+    outputs = ["cisplatin_central"]
+
+    def course(*doses):
+        return run(MODEL, DECAY, times, outputs, doses).values[0, :, 0]
+
+    target = "cisplatin_central"
+    whole = course(infusion(target, 1000.0, 1.0))
+    halves = course(infusion(target, 500.0, 0.5), infusion(target, 500.0, 0.5, 0.5))
+    twice = course(infusion(target, 500.0, 1.0), infusion(target, 500.0, 1.0))
+    assert halves == pytest.approx(whole, rel=1e-6)
+    assert twice == pytest.approx(whole, rel=1e-6)
+    # Starts that are sums of fractions miss the ends before them by a rounding.
+    tenths = course(*(infusion(target, 100.0, 0.1, 0.1 * k) for k in range(10)))
+    assert tenths == pytest.approx(whole, rel=1e-6)
+
+
+def test_an_infusion_past_the_horizon_gives_what_fits():
+    result = run(
+        MODEL,
+        table(cl_plerixafor=[0.0], cxcr4_per_host_cell=0.0, cxcr4_per_tumour_cell=0.0),
+        [1.0],
+        ["amount(plerixafor_central)", "amount(plerixafor_tumour)"],
+        [infusion("plerixafor_central", 400.0, 4.0)],
+    )
+    assert result.values[0, 0].sum() == pytest.approx(100.0, rel=1e-6)
+
+
+def test_a_rate_rule_may_be_infused():
+    result = run(MODEL, table(k_delivery=[0.0]), [0.5, 2.0], ["rt"], [infusion("rt", 10.0, 1.0)])
+    assert result.of("rt")[0] == pytest.approx([5.0, 10.0], rel=1e-6)
+    assert infusion_constant("rt") in with_infusions(MODEL.sbml, frozenset({"rt"}))
+
+
+def test_a_running_infusion_does_not_reach_the_next_patient():
+    """The first patient's infusion outlasts the horizon; the second has none."""
+    doses = [
+        Dose(patient=0, time=0.0, target="cisplatin_central", amount=1e5, duration=10.0),
     ]
-    a, b = (run(patient_model(), table(**WEIGHT), [0.9], DRUG, d) for d in (one, two))
-    np.testing.assert_allclose(a.values, b.values, rtol=1e-8)
+    result = run(MODEL, table(body_weight=[70.0, 70.0]), [1.0], ["cisplatin_central"], doses)
+    assert result.values[0, 0, 0] > 1
+    assert result.values[1, 0, 0] == 0
 
 
-def test_a_dose_of_nothing_changes_not_one_bit():
-    times = np.linspace(0.0, 5.0, 11)
-    doses = [bolus("rt", 1.8, 1.0)]
-    nothing = [bolus("plerixafor_depot", 0.0, 0.5), infusion("cisplatin_central", 0.0, 0.3, 2.0)]
-    plain = run(patient_model(), table(**WEIGHT), times, ["tumour_log", "death_hazard"], doses)
-    padded = run(
-        patient_model(), table(**WEIGHT), times, ["tumour_log", "death_hazard"], doses + nothing
+OUTPUTS = ["tumour_log", "tumour_present", "node_burden", "death_hazard", "plerixafor_central"]
+DAYS = np.array([1.0, 30.0, 100.0, 200.0])
+
+
+def treated(rows, *, order=None):
+    """The listed patients of a small cohort under chemoradiotherapy and plerixafor."""
+    cohort = eligible(6, 21).rows(rows)
+    plan = plan_of("daily", daily_plerixafor(240, n_doses=20))
+    return ReferenceEngine().simulate(
+        MODEL.sbml, cohort.table, doses_of(plan, cohort), DAYS, OUTPUTS
     )
-    np.testing.assert_array_equal(plain.values, padded.values)
 
 
-def test_a_patient_depends_on_neither_neighbours_nor_order_nor_what_ran_before():
-    names = ("body_weight", "control_draw", "node_1_draw")
-    values = np.array([[50.0, 295.0, 1e-6], [60.0, 1.0, 2.0], [90.0, 0.3, 1e-5]])
-    outputs = ["tumour_log", "tumour_present", "node_1_present", "node_1_log_size", "death_hazard"]
-    doses = DoseTable((Dose(patient=-1, time=1.0, target="rt", amount=1.8),))
-    engine, times = ReferenceEngine(), np.array([1.0, 40.0])
-    together = engine.simulate(
-        patient_model().sbml, ParameterTable(names, values), doses, times, outputs
-    ).values
-    backwards = engine.simulate(
-        patient_model().sbml, ParameterTable(names, values[::-1]), doses, times, outputs
-    ).values[::-1]
-    alone = []
-    for row in values:
-        # A fresh engine each time: the first patient's events must leave no trace elsewhere.
-        _load.cache_clear()
-        alone.append(
-            engine.simulate(
-                patient_model().sbml, ParameterTable(names, row[None]), doses, times, outputs
-            ).values[0]
-        )
-    assert together[0, -1, 1] == 0
-    assert together[0, -1, 2] == 1
-    assert together[1, -1, 1] == 1
-    np.testing.assert_array_equal(together, backwards)
-    np.testing.assert_array_equal(together, np.array(alone))
+def test_a_patient_does_not_depend_on_the_others_of_the_batch():
+    """Events of earlier patients switched flags off; nobody later may notice."""
+    together = treated(range(6)).values
+    assert (together[:, :, 1] == 0).any()
+    assert np.array_equal(treated([5, 3, 1, 0, 2, 4]).values, together[[5, 3, 1, 0, 2, 4]])
+    for k in range(6):
+        assert np.array_equal(treated([k]).values[0], together[k]), k
 
 
-def test_starting_values_that_are_expressions_follow_the_patient():
-    found = run(bench_model(), table(cxcr4_density=[1.0, 7.0]), [0.0], ["cxcr4"])
-    np.testing.assert_allclose(found.of("cxcr4")[:, 0], [1.0, 7.0])
-    volumes = run(patient_model(), table(body_weight=[50.0, 100.0]), [0.0], ["plerixafor_volume"])
-    assert volumes.values[1, 0, 0] == pytest.approx(2 * volumes.values[0, 0, 0])
+def test_a_used_model_gives_what_a_fresh_one_gives():
+    first = treated([2, 4]).values
+    # Leave flags, volumes, constants and infusions of another kind behind.
+    run(
+        MODEL,
+        table(tumour_log=[0.0], tumour_fluid=0.5, body_weight=120.0, fluorouracil_volume=5.0),
+        [50.0],
+        ["tumour_present"],
+        [bolus("rt", 150.0), infusion("fluorouracil_central", 1e6, 4.0)],
+    )
+    ReferenceEngine().simulate(
+        MODEL.sbml,
+        eligible(6, 21).rows([0]).table.with_columns(tumour_fluid=0.9),
+        doses_of(plan_of("control"), eligible(6, 21).rows([0])),
+        DAYS,
+        OUTPUTS,
+    )
+    again = treated([2, 4]).values
+    _load.cache_clear()
+    fresh = treated([2, 4]).values
+    assert np.array_equal(again, first)
+    assert np.array_equal(fresh, first)
+
+
+def test_a_volume_of_one_patient_does_not_reach_the_next_batch():
+    def level(patients):
+        return run(MODEL, patients, [0.0], ["tumour_fluid", "tumour_cxcr4"]).values[0, 0]
+
+    before = level(table(phi=1.0))
+    changed = level(table(tumour_fluid=0.08))
+    after = level(table(phi=1.0))
+    assert before.tolist() == after.tolist()
+    assert changed[0] == 0.08
+    # A receptor density is a concentration: it does not depend on the volume.
+    assert changed[1] == pytest.approx(before[1], rel=1e-12)
+
+
+def test_starting_values_that_are_expressions_follow_each_patient():
+    result = run(
+        MODEL,
+        table(cells_at_diagnosis=[1e9, 4e9], cxcr4_per_tumour_cell=[1e4, 3e4]),
+        [0.0],
+        ["tumour_log", "tumour_cxcr4"],
+    )
+    inception = in_model_units(MODEL, "cells_at_inception")
+    assert result.of("tumour_log")[:, 0] == pytest.approx(np.log(inception / np.array([1e9, 4e9])))
+    assert result.of("tumour_cxcr4")[1, 0] == pytest.approx(3 * result.of("tumour_cxcr4")[0, 0])
 
 
 def test_patients_may_have_their_own_times():
-    times = np.array([[1.0, 2.0], [3.0, 4.0]])
-    doses = [bolus("plerixafor_central", 1e4)]
-    own = run(patient_model(), table(body_weight=[60.0, 60.0]), times, DRUG, doses)
-    shared = run(patient_model(), table(**WEIGHT), [1.0, 2.0, 3.0, 4.0], DRUG, doses)
-    np.testing.assert_allclose(own.values.reshape(4, 2), shared.values[0], rtol=1e-6, atol=1e-9)
+    times = np.array([[0.1, 0.2], [0.2, 0.4]])
+    doses = [bolus("plerixafor_depot", 10.0)]
+    patients = table(body_weight=[70.0, 70.0])
+    own = run(MODEL, patients, times, ["plerixafor_central"], doses)
+    shared = run(MODEL, patients, [0.1, 0.2, 0.4], ["plerixafor_central"], doses)
+    assert own.values[0, :, 0] == pytest.approx(shared.values[0, :2, 0], rel=1e-7)
+    assert own.values[1, :, 0] == pytest.approx(shared.values[1, 1:, 0], rel=1e-7)
+    assert own.times.shape == (2, 2)
 
 
-def test_amounts_and_concentrations_differ_by_the_volume():
-    outputs = ["plerixafor_central", "amount(plerixafor_central)", "plerixafor_volume"]
-    found = run(
-        patient_model(), table(**WEIGHT), [0.1], outputs, [bolus("plerixafor_central", 1e4)]
+def test_species_read_as_concentrations_and_as_amounts():
+    result = run(
+        MODEL,
+        DECAY,
+        [0.02],
+        ["plerixafor_central", "amount(plerixafor_central)", "plerixafor_volume"],
+        [bolus("plerixafor_central", 100.0)],
     )
-    concentration, amount, volume = found.values[0, 0]
-    assert amount == pytest.approx(concentration * volume)
+    level, amount, volume = result.values[0, 0]
+    assert amount == pytest.approx(level * volume, rel=1e-12)
+    assert volume == pytest.approx(21.0)
 
 
 @pytest.mark.parametrize(
-    ("names", "target", "output", "message"),
+    ("patients", "outputs", "doses", "message"),
     [
-        (("body_wight",), "rt", "rt", "parameter 'body_wight'.*body_weight"),
-        (("body_weight",), "plerixafor_depo", "rt", "dose target.*plerixafor_depot"),
-        (("body_weight",), "rt", "tumour_cell", "output 'tumour_cell'.*tumour_cells"),
-        (("body_weight",), "rt", "amount(rt)", "species 'rt'"),
+        (table(body_wieght=[70.0]), ["rt"], [], r"parameter 'body_wieght'.*Did you mean body_weig"),
+        (DECAY, ["tumour_sells"], [], r"output 'tumour_sells'.*Did you mean.*tumour_cells"),
+        (DECAY, ["amount(body_weight)"], [], r"species 'body_weight' is not in the model"),
+        (
+            DECAY,
+            ["rt"],
+            [bolus("plerixafor_dept", 1.0)],
+            r"target 'plerixafor_dept'.*plerixafor_depot",
+        ),
+        (DECAY, ["rt"], [infusion("plerixafor_dept", 1.0, 1.0)], r"plerixafor_depot"),
+        (DECAY, ["rt"], [bolus("tumour_cells", 1.0)], r"dose target 'tumour_cells'"),
+        (table(tumour_signal=[1.0]), ["rt"], [], r"parameter 'tumour_signal'"),
     ],
 )
-def test_an_unknown_name_is_refused_with_its_neighbours(names, target, output, message):
-    doses = DoseTable((Dose(patient=0, time=0.0, target=target, amount=1.0),))
+def test_unknown_names_are_refused_with_the_nearest(patients, outputs, doses, message):
     with pytest.raises(ModelValueError, match=message):
-        ReferenceEngine().simulate(
-            patient_model().sbml,
-            ParameterTable(names, np.array([[60.0]])),
-            doses,
-            np.array([1.0]),
-            [output],
-        )
-
-
-@pytest.mark.parametrize("times", [[1.0, 1.0], [2.0, 1.0], [-1.0, 1.0], []])
-def test_times_must_increase_from_zero_on(times):
-    with pytest.raises(ModelValueError, match="times"):
-        run(bench_model(), table(cxcr4_density=1.0), times, ["cxcr4"])
-
-
-def test_a_solver_that_gives_up_is_an_outcome_of_that_patient_alone():
-    # A growth effect this large overflows the second patient's birth rate.
-    found = ReferenceEngine().simulate(
-        patient_model().sbml,
-        table(cxcr4_growth_effect=[0.8, 1e6]),
-        DoseTable(),
-        np.array([10.0, 300.0]),
-        ["tumour_log"],
-    )
-    first, second = found.outcomes
-    assert first.outcome is Outcome.COMPLETED
-    assert np.isfinite(found.values[0]).all()
-    assert second.outcome.is_failure
-    assert second.time < 300.0 or second.outcome is Outcome.NON_FINITE
-    assert second.advice
-    with pytest.raises(SimulationFailedError, match=r"1 of 2 .*\n  VP2: "):
-        require_success(["VP1", "VP2"], found.outcomes)
-    require_success(["VP1", "VP2"], found.outcomes, max_failed=1)
-
-
-def test_the_advice_names_a_cure_for_every_failure():
-    for outcome in Outcome:
-        item = PatientOutcome(outcome=outcome, time=1.0)
-        assert bool(item.advice) == outcome.is_failure
+        simulate(patients, [1.0], outputs, doses)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"time": -1.0}, {"amount": -5.0}, {"duration": float("nan")}, {"time": float("inf")}]
+    ("times", "message"),
+    [
+        ([], "shape"),
+        ([2.0, 1.0], "increasing"),
+        ([1.0, 1.0], "increasing"),
+        ([-1.0, 1.0], "non-negative"),
+        (np.ones((3, 2)), "shape"),
+    ],
 )
-def test_a_dose_row_must_be_finite_and_not_negative(wrong):
-    with pytest.raises(ModelValueError, match="dose row 0"):
-        DoseTable((Dose(**{"patient": 0, "time": 0.0, "target": "rt", "amount": 1.0, **wrong}),))
+def test_times_that_do_not_increase_are_refused(times, message):
+    with pytest.raises(ModelValueError, match=message):
+        simulate(DECAY, times, ["rt"])
 
 
-@given(
-    starts=st.lists(st.floats(0, 50), min_size=1, max_size=6),
-    duration=st.floats(0.1, 20),
-    horizon=st.floats(1, 60),
-)
-def test_stops_increase_and_infusions_deliver_their_amount(starts, duration, horizon):
-    doses = [Dose(patient=0, time=t, target="x", amount=2.0, duration=duration) for t in starts]
-    stops = stops_of(doses, horizon)
-    times = [stop.time for stop in stops]
-    assert times == sorted(set(times))
-    assert all(t < horizon for t in times)
-    edges = [*times, horizon]
-    given_so_far = sum(
-        dict(stop.rates)["x"] * (after - stop.time)
-        for stop, after in zip(stops, edges[1:], strict=True)
+def failing():
+    """Three patients; the second one's tumour overflows."""
+    return simulate(
+        table(birth_rate=[0.1, 1e300, 0.1], control_draw=0.0, crowding_exponent=[0.05, -1.0, 0.05]),
+        [0.0, 1.0, 5.0],
+        ["tumour_cells"],
     )
-    inside = sum(
-        2.0 * max(0.0, min(t + duration, horizon) - t) / duration for t in starts if t < horizon
+
+
+def test_failure_is_an_outcome_of_its_patient_alone():
+    result = failing()
+    assert [item.outcome.is_failure for item in result.outcomes] == [False, True, False]
+    broken = result.outcomes[1]
+    assert broken.outcome in {Outcome.STEP_TOO_SMALL, Outcome.NON_FINITE, Outcome.STEP_LIMIT}
+    assert broken.advice
+    assert broken.time < 5.0
+    assert np.isnan(result.values[1, -1]).all()
+    assert np.isfinite(result.values[[0, 2]]).all()
+    assert np.array_equal(result.values[0], result.values[2])
+
+
+def test_require_success_names_the_patient_and_what_to_try():
+    result = failing()
+    with pytest.raises(SimulationFailedError) as caught:
+        require_success(["VP00001", "VP00002", "VP00003"], result.outcomes)
+    text = str(caught.value)
+    assert "1 of 3 virtual patients failed" in text
+    assert "VP00002" in text
+    assert "VP00001" not in text
+    assert result.outcomes[1].advice in text
+    require_success(["a", "b", "c"], result.outcomes, max_failed=1)
+
+
+def test_tighter_tolerances_change_little_and_are_reported():
+    doses = [bolus("plerixafor_depot", 1e4), bolus("rt", 2.0, 1.0)]
+    outputs = ["plerixafor_central", "tumour_log", "marrow_signal"]
+    loose = simulate(DECAY, [0.5, 5.0], outputs, doses)
+    tight = simulate(DECAY, [0.5, 5.0], outputs, doses, tolerances=TIGHT)
+    assert loose.tolerances == Tolerances()
+    assert tight.tolerances == TIGHT
+    assert loose.values == pytest.approx(tight.values, rel=1e-4, abs=1e-6)
+
+
+def test_an_output_that_was_not_asked_for_is_refused():
+    result = run(MODEL, DECAY, [1.0], ["rt"])
+    with pytest.raises(ModelValueError, match="not among the outputs"):
+        result.of("rtt")
+
+
+def test_a_parameter_table_refuses_a_shape_that_does_not_fit():
+    with pytest.raises(ModelValueError, match="shape"):
+        ParameterTable(("a", "b"), np.zeros((3, 1)))
+    with pytest.raises(ModelValueError, match="twice"):
+        ParameterTable(("a", "a"), np.zeros((3, 2)))
+    base = table(a=[1.0, 2.0], b=3.0)
+    changed = base.with_columns(b=[5.0, 6.0], c=7.0)
+    assert changed.names == ("a", "b", "c")
+    assert changed.rows([1]).values.tolist() == [[2.0, 6.0, 7.0]]
+    assert base.column("b").tolist() == [3.0, 3.0]
+    with pytest.raises(ModelValueError, match="no column 'd'"):
+        base.column("d")
+
+
+def test_the_bench_runs_in_seconds():
+    koff = in_model_units(bench_model(), "koff_cxcl12_cxcr4")
+    result = run(
+        bench_model(),
+        table(cxcl12_cxcr4=[1.0], cxcr4_density=0.0, ackr3_density=0.0, kd_cxcl12_cxcr4=1e12),
+        [60.0],
+        ["cxcl12_cxcr4"],
     )
-    assert given_so_far == pytest.approx(inside, rel=1e-9)
+    lost = in_model_units(bench_model(), "k_loss_cxcl12_cxcr4")
+    assert result.values[0, 0, 0] == pytest.approx(np.exp(-(koff + lost) * 60), rel=1e-6)
+
+
+def test_doses_for_everybody_reach_everybody():
+    assert bolus("rt", 1.0).patient == ALL_PATIENTS
+    result = run(
+        MODEL,
+        table(k_delivery=[0.0, 0.0]),
+        [1.0],
+        ["rt"],
+        [bolus("rt", 1.0), bolus("rt", 2.0, patient=1)],
+    )
+    assert result.of("rt")[:, 0].tolist() == [1.0, 3.0]

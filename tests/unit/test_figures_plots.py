@@ -16,6 +16,7 @@ from cxaxis.figures.ratios import (
 )
 from cxaxis.figures.style import arm_styles
 from cxaxis.figures.time_courses import (
+    circulating_cd34,
     occupancy_over_time,
     quantiles_over_time,
     troughs,
@@ -140,6 +141,21 @@ def test_occupancy_is_the_median_in_percent_with_its_troughs(adpd):
     assert "(days)" in axes.get_xlabel()
 
 
+def test_a_window_in_hours_starts_at_its_first_day(adpd):
+    axes = occupancy_over_time(adpd, ARMS, window_day=(1, 2), in_hours=True)
+    assert _line(axes, "Treated").get_xdata()[:2] == pytest.approx([0, 3])
+    assert axes.get_xlim() == pytest.approx((0, 24))
+    assert "(hours)" in axes.get_xlabel()
+
+
+def test_circulating_cells_are_the_median_of_patients(adpd):
+    cells = adpd.assign(PARAMCD="CD34", AVAL=100 * adpd["AVAL"])
+    line = _line(circulating_cd34(cells, ARMS), "Treated")
+    assert line.get_ydata()[0] == pytest.approx(81)
+    with pytest.raises(ModelValueError, match="no 'CD34' rows"):
+        circulating_cd34(adpd, ARMS)
+
+
 def test_occupancy_outside_the_samples_is_refused(adpd):
     with pytest.raises(ModelValueError, match="from day 9 to day 10"):
         occupancy_over_time(adpd, ARMS, window_day=(9, 10))
@@ -203,7 +219,7 @@ def test_ratio_against_phi_is_sorted_and_skips_missing_estimates():
 def test_prior_draws_above_one_are_counted_as_harm():
     axes = prior_predictive_histogram([0.8, 0.9, 0.95, 1.1], label="Treated")
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert "HR above 1 (harm): 25% of draws" in labels
+    assert "above 1 (harm): 1 draws" in labels
     heights = sum(patch.get_height() for patch in axes.patches)
     assert heights == 4
     harm = [p for p in axes.patches if p.get_height() and p.get_x() + p.get_width() / 2 > 1]

@@ -6,10 +6,13 @@ from importlib import resources
 import pytest
 
 from cxaxis.core.errors import Severity
+from cxaxis.knowledge.caveats import CAVEAT_COLUMNS, CONTRADICTION_COLUMNS
 from cxaxis.knowledge.checks import check_knowledge, read_knowledge
+from cxaxis.knowledge.claims import CLAIM_COLUMNS, REVIEW_REFERENCE_COLUMNS
 from cxaxis.knowledge.drugs import cited_evidence, load_drugs
 from cxaxis.knowledge.evidence import load_evidence, load_references
 from cxaxis.knowledge.parameters import PARAMETER_COLUMNS, load_parameters
+from cxaxis.knowledge.registry import REGISTRY_COLUMNS
 from cxaxis.knowledge.wirings import WIRING_COLUMNS, load_wirings
 
 REFERENCES = "id\tcitation\tyear\tidentifier\tnote\npeled_2014\tPeled 2014\t2014\t\t\n"
@@ -22,6 +25,13 @@ PARAMETERS = (
     + "\nfu_plerixafor\t0.42\t1\tlogit\t0.2\t0\tmeasured\thuman\t1\tDRG001\t\n"
 )
 WIRINGS = "\t".join(WIRING_COLUMNS) + "\nniche_release\toff\tyes\t1\t\tno data\n"
+REVIEW = {
+    "review_references.tsv": REVIEW_REFERENCE_COLUMNS,
+    "claims.tsv": CLAIM_COLUMNS,
+    "caveats.tsv": CAVEAT_COLUMNS,
+    "contradictions.tsv": CONTRADICTION_COLUMNS,
+    "registry.tsv": REGISTRY_COLUMNS,
+}
 DRUG = """\
 id: radiotherapy
 name: Radiotherapy
@@ -40,6 +50,8 @@ def folder(tmp_path):
     (tmp_path / "evidence.tsv").write_text(EVIDENCE, encoding="utf-8")
     (tmp_path / "parameters.tsv").write_text(PARAMETERS, encoding="utf-8")
     (tmp_path / "wirings.tsv").write_text(WIRINGS, encoding="utf-8")
+    for name, columns in REVIEW.items():
+        (tmp_path / name).write_text("\t".join(columns) + "\n", encoding="utf-8")
     (tmp_path / "drugs").mkdir()
     (tmp_path / "drugs" / "radiotherapy.yaml").write_text(DRUG, encoding="utf-8")
     return tmp_path
@@ -119,7 +131,80 @@ def test_findings_of_every_file_come_at_once_in_order_of_file_and_line(folder):
 
 def test_missing_files_are_findings_and_not_crashes(tmp_path):
     codes = [item.code for item in check_knowledge(tmp_path)]
-    assert sorted(codes) == ["DRUG001", "TABLE001", "TABLE001", "TABLE001", "TABLE001"]
+    assert sorted(codes) == ["DRUG001", *["TABLE001"] * (4 + len(REVIEW))]
+
+
+# The review's tables
+
+CLAIM = "C001\tProliferation\tphenotype\tIt grows\t\t1\tESCC\tgrowth rises\tcell"
+CONTRADICTION = (
+    "CON001\tgrowth\tC001\tyes\tpeled_2014\t9\tassay\t\tratio\t2\t1\t3\t1\thigher\t\tseen\t"
+)
+ENTRY = (
+    "REG001\tC001\ttext\tradiotherapy\t\t\tcancer\tcancer\t\t\t\t\tapproved\t1950\t"
+    "peled_2014\tseen\t"
+)
+
+
+@pytest.fixture
+def review(folder):
+    append(folder / "review_references.tsv", "1\tpeled_2014\tA title")
+    append(folder / "claims.tsv", CLAIM)
+    append(folder / "contradictions.tsv", CONTRADICTION)
+    append(
+        folder / "contradictions.tsv",
+        CONTRADICTION.replace("CON001", "CON002", 1).replace("yes", "no"),
+    )
+    assert check_knowledge(folder) == []
+    return folder
+
+
+def test_a_claim_left_out_is_found(review):
+    append(review / "claims.tsv", CLAIM.replace("C001", "C004"))
+    (finding,) = check_knowledge(review)
+    assert (finding.code, finding.where) == ("KNOW006", f"{review / 'claims.tsv'}:2")
+    assert "2 rows are missing: C002, C003." in finding.message
+
+
+def test_a_review_reference_that_no_claim_cites_is_a_warning(review):
+    append(review / "references.tsv", "goto_2017\tGoto 2017\t2017\t\t")
+    where = append(review / "review_references.tsv", "2\tgoto_2017\tAnother title")
+    (finding,) = check_knowledge(review)
+    assert (finding.code, finding.severity) == ("KNOW007", Severity.WARNING)
+    assert finding.where == where
+
+
+def test_a_contradiction_with_one_side_is_no_contradiction(review):
+    where = append(
+        review / "contradictions.tsv",
+        CONTRADICTION.replace("CON001", "CON003").replace("growth", "spread"),
+    )
+    (finding,) = check_knowledge(review)
+    assert (finding.code, finding.where) == ("KNOW008", where)
+    assert "'spread'" in finding.message
+
+
+def test_a_caveat_that_rests_on_a_recalled_row_alone_was_not_seen(review):
+    line = "DRG007\tmass\t1\t\t\tg\tx\tpeled_2014\t\trecalled\tcontext\t"
+    append(review / "evidence.tsv", line)
+    caveat = "CAV001\tC001\tthin\tOne patient.\t\tDRG007\tseen"
+    where = append(review / "caveats.tsv", caveat)
+    (finding,) = check_knowledge(review)
+    assert (finding.code, finding.where) == ("KNOW009", where)
+    path = review / "caveats.tsv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("DRG007", "DRG007;peled_2014"), encoding="utf-8")
+    assert check_knowledge(review) == []
+
+
+def test_an_approval_that_the_drug_does_not_know_is_found(review):
+    where = append(review / "registry.tsv", ENTRY)
+    (finding,) = check_knowledge(review)
+    assert (finding.code, finding.where) == ("KNOW010", where)
+    drug = review / "drugs" / "radiotherapy.yaml"
+    said = DRUG.replace("{status: none,", "{status: approved, date: 1950,")
+    drug.write_text(said, encoding="utf-8")
+    assert check_knowledge(review) == []
 
 
 # The tables that ship with the package

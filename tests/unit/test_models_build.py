@@ -5,7 +5,6 @@ from importlib import resources
 
 import libsbml
 import pytest
-from science_support import bench_model, parameters_with, patient_model
 
 from cxaxis.cohort.overrides import with_values
 from cxaxis.cohort.sample import COHORT_PARAMETERS
@@ -24,6 +23,7 @@ from cxaxis.models.build import (
 )
 from cxaxis.models.compose import compose, read_source
 from cxaxis.models.wiring import Wiring, one_at_a_time, wiring_from, wiring_options
+from science_support import bench_model, parameters_with, patient_model
 
 MODELS = {"patient": patient_model(), "receptor_bench": bench_model()}
 SOURCES = sorted(
@@ -177,7 +177,7 @@ def test_wirings_of_the_code_are_those_of_the_table():
     assert set(table) == set(wiring_options())
     for name, options in wiring_options().items():
         assert {row.option for row in table[name]} == set(options)
-        default = next(row.option for row in table[name] if row.default)
+        default = next(row.option for row in table[name] if row.is_default)
         assert getattr(Wiring(), name) == default
 
 

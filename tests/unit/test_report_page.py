@@ -13,7 +13,9 @@ import pytest
 
 import cxaxis.report
 from cxaxis.core.errors import UserInputError
+from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.report.page import report
+from cxaxis.runs.tables import read_table
 from synthetic_run import ARMS, write_run
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
@@ -111,8 +113,10 @@ def test_sections_stand_in_order_under_one_title(outline):
     assert [text for level, text in outline.headings if level == 2] == [
         "What this is and is not",
         "What the trial shows",
+        "Patients",
         "Survival",
         "Receptor occupancy",
+        "CD34+ cells",
         "Tumour burden",
         "Counterfactual pool and causal share",
         "Patients who failed in the solver",
@@ -129,7 +133,7 @@ def test_landmarks_captions_and_texts_for_figures_are_there(outline):
         assert outline.tags[tag] == 1
     assert outline.tags["caption"] == outline.tags["table"]
     figures = [found for tag, found in outline.attributes if tag == "svg"]
-    assert len(figures) == outline.tags["figcaption"] == 7
+    assert len(figures) == outline.tags["figcaption"] == 11
     assert all(found["role"] == "img" and found["aria-labelledby"] for found in figures)
     assert all("scope" in found for tag, found in outline.attributes if tag == "th")
     regions = [found for _, found in outline.attributes if found.get("role") == "region"]
@@ -137,7 +141,13 @@ def test_landmarks_captions_and_texts_for_figures_are_there(outline):
 
 
 def test_the_page_says_what_it_is_not(page):
-    for words in ("not for clinical use", "prior-dominated", "never what a patient will do"):
+    for words in (
+        "not for clinical use",
+        "prior-dominated",
+        "never what a patient will do",
+        "nothing was fitted statistically",
+        "held out",
+    ):
         assert words in page
 
 
@@ -153,9 +163,36 @@ def test_headline_numbers_stand_in_the_page(run_dir, page):
 
 
 def test_the_pool_is_labelled_counterfactual_and_harm_is_shown(page):
-    assert "Counterfactual: every virtual patient lives once under each arm" in page
+    assert "counterfactual: every virtual patient lives once under each arm" in page
+    assert "deaths per person-time" in page
+    assert "an average hazard ratio" in page
     assert "paired bootstrap" in page
     assert "P(HR &gt; 1)" in page
+    assert "Draws above 1" in page
+    assert "<td>20 of 64</td>" in page
+
+
+def test_the_two_answers_stand_beside_the_headline(page):
+    shows = page[page.index('<h2 id="shows">') : page.index('<h2 id="patients">')]
+    assert "one draw of chance" in shows
+    assert "what the model implies" in shows
+    assert "Had nobody received the drug" in shows
+    assert "is no evidence that the drug works" in shows
+
+
+def test_metastases_on_day_0_stand_by_stage(page):
+    assert '<tr><th scope="row">IVA</th><td class="num">22</td><td>100\u00a0% (85–100)</td>' in page
+    assert '<tr><th scope="row">II</th><td class="num">23</td><td>0\u00a0% (0–15)</td>' in page
+
+
+def test_values_that_are_not_the_packaged_ones_are_named_and_reproduced(run_dir, page):
+    assert "cxaxis trial run protocol.json" in page
+    packaged = {name: row.value for name, row in load_parameters().items()}
+    used = read_table(run_dir / "parameters.parquet").set_index("ID")["VALUE"]
+    other = [name for name in used.index if name in packaged and packaged[name] != used[name]]
+    assert other
+    for name in other:
+        assert f"--set {name}={float(used[name])!r}" in page
 
 
 def test_failed_patients_are_listed_and_user_text_is_escaped(page):
@@ -186,7 +223,8 @@ def test_a_bare_run_is_reported_without_its_optional_parts(tmp_path):
     assert "not reached" in page
     assert "cannot be compared" in page
     assert "None: all 108 simulations" in page
-    assert "sampled too sparsely" in page
+    assert "occupancy-title" in page
+    assert "occupancy-window" not in page
     assert "Median follow-up" in page
 
 

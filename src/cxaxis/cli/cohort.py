@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cxaxis.cli.options import Assignments, Output, Workers
+from cxaxis.cli.options import (
+    Assignments,
+    Output,
+    Workers,
+    all_of,
+    assigned_values,
+    checked_workers,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from cxaxis.cohort.sample import Cohort
@@ -17,20 +25,32 @@ app = typer.Typer(no_args_is_help=True, help="Sample and look at virtual patient
 
 @app.command("sample")
 def sample(
-    n: Annotated[int, typer.Option("--n", help="Patients.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", help="Seed, 0 to 2**63 - 1.")] = 1,
+    n: Annotated[
+        int, typer.Option("--n", parser=whole_number, metavar="NUMBER", help="Patients.")
+    ] = 200,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", parser=whole_number, metavar="NUMBER", help="Seed, 0 to 2**63 - 1."),
+    ] = 1,
     output: Output = None,
     workers: Workers = None,
     assignments: Assignments = None,
 ) -> None:
-    """Sample patients with locally advanced ESCC at diagnosis and write them to a directory."""
-    from cxaxis.cohort.overrides import parse_assignments
-    from cxaxis.cohort.store import sample_to_directory
+    """Sample patients at diagnosis into a directory.
+
+    Locally advanced ESCC. The directory defaults to runs/cohort-N-SEED.
+    """
+    from cxaxis.cohort.store import request_findings, sample_to_directory
+    from cxaxis.core.errors import raise_on_errors
     from cxaxis.runs.progress import ProgressBar
 
     out = output or Path("runs") / f"cohort-{n}-{seed}"
-    values = parse_assignments(assignments or [])
-    with ProgressBar("Screening patients", total=max(n, 0) * 2) as bar:
+    values, *_ = all_of(
+        lambda: assigned_values(assignments),
+        lambda: raise_on_errors([*request_findings(n=n, seed=seed)]),
+        lambda: checked_workers(workers),
+    )
+    with ProgressBar("Screening patients", total=n * 2) as bar:
         cohort = sample_to_directory(
             out, n=n, seed=seed, values=values, workers=workers, progress=bar
         )
@@ -50,6 +70,7 @@ def _print(cohort: Cohort) -> None:
     from cxaxis.cli.tables import print_table
 
     frame = cohort.to_frame()
+    numbers = ("Median or share", "5 to 95 %")
     rows = []
     for label, column, unit in (
         ("Age", "age_year", "year"),
@@ -67,12 +88,19 @@ def _print(cohort: Cohort) -> None:
         ("Stage IVA", "stage", "IVA"),
         ("CXCR4 high by IHC", "cxcr4_ihc", "high"),
     ):
-        rows.append([label, f"{(frame[column] == value).mean():.0%}", ""])
-    rows.append(["Occult distant founders", f"{(frame['occult_metastases'] > 0).mean():.0%}", ""])
-    out = ", ".join(f"{name} {count}" for name, count in cohort.screened.items())
+        rows.append([label, f"{(frame[column] == value).mean():.0%}", "-"])
+    rows.append(["Occult distant founders", f"{(frame['occult_metastases'] > 0).mean():.0%}", "-"])
+    told = {
+        "screened": "screened",
+        "distant": "with visible distant disease",
+        "stage_full": "of a stage that was full",
+        "failed": "failed in simulation",
+    }
+    out = ", ".join(f"{count} {told.get(name, name)}" for name, count in cohort.screened.items())
     print_table(
-        f"{len(cohort)} virtual patients, seed {cohort.seed}",
-        ("At diagnosis", "Median or share", "5 to 95 %"),
+        f"{len(cohort)} virtual patient{'' if len(cohort) == 1 else 's'}, seed {cohort.seed}",
+        ("At diagnosis", *numbers),
         rows,
+        numbers=numbers,
         notes=[f"Screening: {out}."],
     )

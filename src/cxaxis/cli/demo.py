@@ -19,14 +19,17 @@ def demo(
         bool, typer.Option("--small", help="A dozen patients an arm: seconds, not minutes.")
     ] = False,
 ) -> None:
-    """Run the demonstration trial: chemoradiotherapy with or without plerixafor in ESCC.
+    """Run the demonstration trial and report it.
 
-    Writes to ./demo, or shows the finished run that is already there.
+    Chemoradiotherapy with or without plerixafor in ESCC. Writes to ./demo, or shows
+    the finished run that is already there.
     """
+    from cxaxis.cli.options import checked_workers
     from cxaxis.cli.trial import finish, run_with_progress
     from cxaxis.runs.directory import RunState, inspect_run
     from cxaxis.trial.run import Trial, key_of_run, stored_run_key
 
+    checked_workers(workers)
     name = SMALL if small else FULL
     out = output or Path("demo")
     if output is None and inspect_run(out).state is RunState.COMPLETE:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import shutil
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import typer
@@ -38,7 +38,10 @@ LEAST_FREE_GB = 1.0
 
 
 def doctor() -> None:
-    """Say what is installed, what is missing and how to get it; exit 1 if a needed part is."""
+    """Say what is installed and what is missing.
+
+    And how to get what is missing. Exits with 1 if a needed part is missing or does not run.
+    """
     from cxaxis._version import __version__
     from cxaxis.cli.tables import print_table
     from cxaxis.runs.executor import available_cpus
@@ -52,37 +55,57 @@ def doctor() -> None:
     for name, (use, extra) in OPTIONAL.items():
         version = installed_version(name)
         rows.append([name, version or "not installed", use, f"extra '{extra}'"])
+    runs, note = (False, "") if missing else engine_check()
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     notes = [
         f"cxaxis {__version__}, Python {platform.python_version()} at {sys.executable}",
         f"{platform.platform()}, {available_cpus()} processors, {free:.0f} GB free here",
-        *engine_notes(missing),
+        note,
     ]
     if free < LEAST_FREE_GB:
         notes.append("Little disk space is left: a large run may not fit.")
     if missing:
-        notes.append(
-            f"Missing: {', '.join(missing)}. Install with: pip install {' '.join(missing)}"
-        )
+        cure = f"{sys.executable} -m pip install {' '.join(map(requirement, missing))}"
+        notes.append(f"Missing: {', '.join(missing)}. Install with: {cure}")
     if any(row[1] == "not installed" for row in rows):
         notes.append("For development: make test installs the extra 'test'.")
-    print_table("Parts of cxaxis", ("Part", "Version", "Used for", "Kind"), rows, notes=notes)
-    if missing:
+    print_table(
+        "Parts of cxaxis",
+        ("Part", "Version", "Used for", "Kind"),
+        rows,
+        notes=[*filter(None, notes)],
+    )
+    if not runs:
         raise typer.Exit(1)
 
 
 def installed_version(name: str) -> str | None:
     """Return the version of an installed distribution, None if there is none."""
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
 
 
-def engine_notes(missing: list[str]) -> list[str]:
-    """Return whether the models build and the engine solves, or why not."""
-    if missing:
-        return []
+def requirement(name: str) -> str:
+    """Return what pip is to be asked for: the name with the versions that fit, quoted."""
+    from importlib import metadata
+
+    try:
+        wanted = metadata.requires("cxaxis") or []
+    except metadata.PackageNotFoundError:
+        wanted = []
+    for text in wanted:
+        spec = text.partition(";")[0].strip()
+        if spec.lower().startswith(name.lower()) and not spec[len(name) :].startswith("-"):
+            return shlex.quote(spec)
+    return name
+
+
+def engine_check() -> tuple[bool, str]:
+    """Return whether the models build and the engine solves, and that in words."""
     try:
         import numpy as np
 
@@ -97,6 +120,9 @@ def engine_notes(missing: list[str]) -> list[str]:
             model.sbml, table, DoseTable(), np.array([60.0]), ["cxcl12_cxcr4"]
         )
     except Exception as err:  # a doctor reports what is broken, whatever it is
-        return [f"The reference engine does not run: {type(err).__name__}: {err}"]
-    outcome = result.outcomes[0].outcome.value
-    return [f"The models build and the reference engine runs ({outcome})."]
+        why = f"{type(err).__name__}: {err}"
+        return False, f"The models or the reference engine do not run: {why}"
+    outcome = result.outcomes[0].outcome
+    if outcome.is_failure:
+        return False, f"The reference engine fails on a small model: {outcome.value}."
+    return True, "The models build and the reference engine runs."

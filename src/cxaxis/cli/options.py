@@ -1,16 +1,40 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what several of them have wrong at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
+
+from cxaxis.core.errors import CxaxisError, Finding, UserInputError, error
+
+if TYPE_CHECKING:
+    from cxaxis.cohort.sample import Cohort
+
+
+class InterruptedRunError(CxaxisError):
+    """Ctrl-C stopped a run that can go on; the message says how."""
+
+
+def whole_number(text: str) -> int:
+    """Return the whole number that an option was given."""
+    try:
+        return int(text)
+    except ValueError:
+        msg = f"{text!r} is no whole number."
+        raise typer.BadParameter(msg) from None
+
 
 Workers = Annotated[
     Optional[int],  # noqa: UP045 - typer reads this at run time on every Python
     typer.Option(
-        "--workers", "-j", help="Processes; all processors if omitted. Never changes results."
+        "--workers",
+        "-j",
+        parser=whole_number,
+        metavar="NUMBER",
+        help="Processes; all processors if omitted. Never changes results.",
     ),
 ]
 Assignments = Annotated[
@@ -21,5 +45,55 @@ Assignments = Annotated[
 ]
 Output = Annotated[
     Optional[Path],  # noqa: UP045
-    typer.Option("--output", "-o", help="Run directory to write; never overwritten."),
+    typer.Option(
+        "--output", "-o", metavar="DIRECTORY", help="Run directory to write; never overwritten."
+    ),
 ]
+
+
+def all_of(*steps: Callable[[], Any]) -> list[Any]:
+    """Return what each step returns, or raise `UserInputError` with the findings of all."""
+    results: list[Any] = []
+    findings: list[Finding] = []
+    for step in steps:
+        try:
+            results.append(step())
+        except UserInputError as err:
+            findings += err.findings
+    if findings:
+        raise UserInputError(findings)
+    return results
+
+
+def checked_workers(workers: int | None) -> None:
+    """Raise `UserInputError` if no work can be done with so many processes."""
+    if workers is not None and workers < 1:
+        message = f"is {workers}. Give at least 1, or leave it out to use every processor."
+        raise UserInputError([error("CLI001", "--workers", message)])
+
+
+def assigned_values(texts: list[str] | None) -> dict[str, float]:
+    """Return the parameter values of ``--set``, checked against the packaged table."""
+    from cxaxis.cohort.overrides import parse_assignments
+    from cxaxis.knowledge.parameters import load_parameters
+
+    return parse_assignments(texts, load_parameters()) if texts else {}
+
+
+def given_cohort(directory: Path | None, assignments: list[str] | None) -> Cohort | None:
+    """Return the cohort of ``--cohort``, None if there is none.
+
+    A cohort holds every parameter of its patients, so that a value set beside it would be
+    shown in the report and used nowhere in the trial: the two together are refused.
+    """
+    from cxaxis.cohort.store import read_cohort
+
+    if directory is None:
+        return None
+    if assignments:
+        message = (
+            f"has no effect on the patients of {directory}, who bring their own values. Give "
+            "--set to `cxaxis cohort sample` instead, or leave --cohort out."
+        )
+        raise UserInputError([error("CLI002", f"--set {assignments[0]}", message)])
+    return read_cohort(directory)

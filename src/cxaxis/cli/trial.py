@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from cxaxis.cli.options import Assignments, Output, Workers
+from cxaxis.cli.options import (
+    Assignments,
+    InterruptedRunError,
+    Output,
+    Workers,
+    all_of,
+    assigned_values,
+    checked_workers,
+    given_cohort,
+)
 
 if TYPE_CHECKING:
+    from cxaxis.cohort.sample import Cohort
+    from cxaxis.trial.protocol import Protocol
     from cxaxis.trial.run import Trial
 
 app = typer.Typer(no_args_is_help=True, help="Run virtual trials and report them.")
@@ -38,14 +50,29 @@ def run(
     The run directory defaults to runs/NAME. An interrupted run continues where it stopped; a
     complete one is left as it is.
     """
-    from cxaxis.cohort.overrides import parse_assignments
-    from cxaxis.cohort.store import read_cohort
+    from cxaxis.trial.protocol import read_protocol
 
-    values = parse_assignments(assignments or [])
-    patients = None if cohort is None else read_cohort(cohort)
+    plan, values, patients, _ = all_of(
+        lambda: read_protocol(protocol),
+        lambda: assigned_values(assignments),
+        lambda: given_cohort(cohort, assignments),
+        lambda: checked_workers(workers),
+    )
+    if cohort is not None and patients is not None:
+        _check_size(plan, patients, cohort)
     out = output or Path("runs") / Path(protocol).stem
-    trial = run_with_progress(protocol, out, workers=workers, values=values, cohort=patients)
-    finish(trial)
+    finish(run_with_progress(plan, out, workers=workers, values=values, cohort=patients))
+
+
+def _check_size(plan: Protocol, patients: Cohort, directory: Path) -> None:
+    from cxaxis.core.errors import UserInputError
+    from cxaxis.trial.run import check_cohort
+
+    try:
+        check_cohort(plan, patients)
+    except UserInputError as err:
+        where = f"--cohort {directory}"
+        raise UserInputError([replace(item, where=where) for item in err.findings]) from None
 
 
 @app.command("report")
@@ -62,33 +89,38 @@ def report(
     typer.echo(write_report(run_dir, output))
 
 
-def run_with_progress(protocol: str, out: Path, *, workers: int | None, **options: Any) -> Trial:
-    """Run a trial with a progress bar on the terminal."""
+def run_with_progress(
+    protocol: str | Protocol, out: Path, *, workers: int | None, **options: Any
+) -> Trial:
+    """Run a trial with a progress bar on the terminal; an interruption says how to go on."""
+    from cxaxis.runs.directory import RunState, inspect_run
     from cxaxis.runs.progress import ProgressBar
-    from cxaxis.trial.protocol import read_protocol
+    from cxaxis.trial.protocol import Protocol, read_protocol
     from cxaxis.trial.run import planned_courses, run_trial
 
-    plan = read_protocol(protocol)
-    with ProgressBar("Simulating patients", total=planned_courses(plan)) as bar:
-        return run_trial(plan, out=out, workers=workers, progress=bar, **options)
+    plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
+    try:
+        with ProgressBar("Simulating patients", total=planned_courses(plan)) as bar:
+            return run_trial(plan, out=out, workers=workers, progress=bar, **options)
+    except KeyboardInterrupt:
+        if inspect_run(out).state is not RunState.INCOMPLETE:
+            raise
+        msg = f"Interrupted. Finished blocks are kept in {out}: the same command resumes."
+        raise InterruptedRunError(msg) from None
 
 
 def finish(trial: Trial) -> None:
     """Write the report, print the headline table and the path; exit 1 if patients failed."""
-    from cxaxis.cli.tables import HEADLINE_COLUMNS, headline_notes, headline_rows, print_table
+    from cxaxis.cli.tables import headline_notes, print_headline
     from cxaxis.report.page import report as write_report
 
     page = write_report(trial.path)
     summary = trial.read_summary()
-    print_table(
-        summary["title"],
-        HEADLINE_COLUMNS,
-        headline_rows(summary),
-        notes=[*headline_notes(summary), NOT_CLINICAL],
-    )
+    print_headline(summary, notes=[*headline_notes(summary), NOT_CLINICAL])
     failed = _failures(trial)
     if failed:
-        typer.echo(f"{failed} simulations failed; see the outcome table and the report.", err=True)
+        what = "simulation" if failed == 1 else "simulations"
+        typer.echo(f"{failed} {what} failed; see the outcome table and the report.", err=True)
     typer.echo(f"Report: {page}")
     if failed:
         raise typer.Exit(1)

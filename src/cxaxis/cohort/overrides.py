@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from cxaxis.core.errors import Finding, error, raise_on_errors
 from cxaxis.core.ids import did_you_mean
 from cxaxis.knowledge.parameters import Parameter, Parameters
+
+# What two shares leave of 1 is the share of a third group.
+_SHARED: Final = (("share_stage_ii", "share_stage_iii"), ("share_t2", "share_t3"))
+_EXAMPLE: Final = "kd_antagonist_cxcr4=84"
 
 
 def with_values(parameters: Parameters, values: Mapping[str, float]) -> Parameters:
@@ -24,22 +29,43 @@ def with_values(parameters: Parameters, values: Mapping[str, float]) -> Paramete
     Raises
     ------
     UserInputError
-        For an unknown id (with the nearest ones) or a value outside the range of its scale.
+        For an unknown id (with the nearest ones), a value outside the range of its scale, or
+        two shares of one whole that exceed it together.
     """
-    findings: list[Finding] = []
+    raise_on_errors([*value_findings(parameters, values)])
     rows = dict(parameters)
     for name, value in values.items():
-        where = f"--set {name}={value:g}"
-        if name not in rows:
-            message = f"no parameter {name!r}. {did_you_mean(name, rows)}"
-            findings.append(error("SET001", where, message))
-        elif problem := _problem(rows[name], value):
-            message = f"{name} {problem} (scale {rows[name].scale}, unit {rows[name].unit})."
-            findings.append(error("SET002", where, message))
-        else:
-            rows[name] = replace(rows[name], value=value, note=f"set by hand; {rows[name].note}")
-    raise_on_errors(findings)
+        rows[name] = replace(rows[name], value=value, note=f"set by hand; {rows[name].note}")
     return Parameters(rows)
+
+
+def value_findings(parameters: Parameters, values: Mapping[str, float]) -> Iterator[Finding]:
+    """Yield what makes values unfit for the table; arguments as in `with_values`."""
+    for name, value in values.items():
+        where = _where(name, value)
+        if name not in parameters:
+            yield error("SET001", where, f"no parameter {name!r}. {did_you_mean(name, parameters)}")
+        elif problem := _problem(parameters[name], value):
+            row = parameters[name]
+            message = f"{name} {problem}, got {value:g}. Now it is {row.value:g} {_unit(row)}."
+            yield error("SET002", where, message)
+    for pair in _SHARED:
+        set_here = [name for name in pair if name in values]
+        if not set_here or not all(name in parameters for name in pair):
+            continue
+        together = {name: values.get(name, parameters[name].value) for name in pair}
+        if all(map(math.isfinite, together.values())) and sum(together.values()) > 1:
+            told = " and ".join(f"{name} {value:g}" for name, value in together.items())
+            message = f"{told} exceed 1 together. Lower one: a third group is what they leave."
+            yield error("SET005", _where(set_here[0], values[set_here[0]]), message)
+
+
+def _where(name: str, value: float) -> str:
+    return f"--set {name}={value:g}"
+
+
+def _unit(row: Parameter) -> str:
+    return "(a number without unit)" if row.unit == "1" else f"in {row.unit}"
 
 
 def _problem(row: Parameter, value: float) -> str:
@@ -52,22 +78,47 @@ def _problem(row: Parameter, value: float) -> str:
     return ""
 
 
-def parse_assignments(texts: list[str]) -> dict[str, float]:
+def parse_assignments(
+    texts: Sequence[str], parameters: Parameters | None = None
+) -> dict[str, float]:
     """Return ``{"id": value}`` from texts of the form ``id=value``.
+
+    Parameters
+    ----------
+    texts
+        What was given.
+    parameters
+        Table that the values must fit; None checks the form alone.
 
     Raises
     ------
     UserInputError
-        For a text of another form.
+        For a text of another form, an id given twice, and what `with_values` refuses: all
+        findings at once.
     """
     values: dict[str, float] = {}
     findings: list[Finding] = []
     for text in texts:
-        name, _, number = text.partition("=")
+        name, sign, number = (part.strip() for part in text.partition("="))
+        where = f"--set {text}"
+        if not sign or not name:
+            message = f"{text!r} is not ID=NUMBER. Write it such as --set {_EXAMPLE}."
+            findings.append(error("SET003", where, message))
+            continue
         try:
-            values[name.strip()] = float(number)
+            value = float(number)
         except ValueError:
-            message = f"is not id=number, got {text!r}. Example: --set kd_antagonist_cxcr4=84"
-            findings.append(error("SET003", f"--set {text}", message))
+            row = parameters[name] if parameters and name in parameters else None
+            unit = "in the unit of its row" if row is None else _unit(row)
+            message = f"{number!r} is no number. Write {name}=NUMBER, {unit}."
+            findings.append(error("SET003", where, message))
+            continue
+        if name in values:
+            message = f"{name} is set to {values[name]:g} already. Keep one of the two."
+            findings.append(error("SET004", where, message))
+            continue
+        values[name] = value
+    if parameters is not None:
+        findings += value_findings(parameters, values)
     raise_on_errors(findings)
     return values

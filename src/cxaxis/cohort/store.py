@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +13,9 @@ from cxaxis._version import __version__
 from cxaxis.cohort.overrides import with_values
 from cxaxis.cohort.population import central_theta
 from cxaxis.cohort.sample import Cohort, sample_cohort
-from cxaxis.core.errors import UserInputError, error
+from cxaxis.core.errors import Finding, UserInputError, error, raise_on_errors
 from cxaxis.core.hashing import sha256_of
+from cxaxis.core.streams import SEED_LIMIT
 from cxaxis.engine.protocol import ParameterTable
 from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.models.build import build
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cxaxis.runs.progress import Progress
 
 ABOUT_NAME: Final = "cohort.json"
+MOST_PATIENTS: Final = 1_000_000
 _PREFIX: Final = "value_"
 _KINDS: Final[dict[str, ColumnType]] = {"f": "float64", "i": "int64", "U": "string"}
 _UNITS: Final = {
@@ -71,6 +73,16 @@ def _schema(cohort: Cohort) -> TableSchema:
     )
 
 
+def request_findings(*, n: int, seed: int) -> Iterator[Finding]:
+    """Yield what makes a number of patients or a seed unfit for a cohort."""
+    if n < 1:
+        yield error("COH001", "--n", f"is {n}. A cohort needs at least 1 patient.")
+    if n > MOST_PATIENTS:
+        yield error("COH001", "--n", f"is {n}. Give at most {MOST_PATIENTS} patients.")
+    if not 0 <= seed < SEED_LIMIT:
+        yield error("COH002", "--seed", f"is {seed}. Give a number from 0 to 2**63 - 1.")
+
+
 def sample_to_directory(
     out: Path,
     *,
@@ -87,13 +99,7 @@ def sample_to_directory(
     UserInputError
         If ``n``, ``seed`` or a value cannot be used, or the directory is not free.
     """
-    findings = []
-    if n < 1:
-        findings.append(error("COH001", "--n", f"is {n}. A cohort needs at least 1 patient."))
-    if not 0 <= seed < 2**63:
-        findings.append(error("COH002", "--seed", f"is {seed}. Give a number from 0 to 2**63 - 1."))
-    if findings:
-        raise UserInputError(findings)
+    raise_on_errors([*request_findings(n=n, seed=seed)])
     parameters = with_values(load_parameters(), values)
     model = build("patient", parameters)
     n_worker = check_workers(workers)
@@ -136,13 +142,14 @@ def read_cohort(directory: Path) -> Cohort:
     """
     manifest = read_manifest(directory)
     if manifest.kind != "cohort":
-        message = f"is a run of kind {manifest.kind!r}. Give a directory of `cxaxis cohort sample`."
+        message = (
+            f"this is a run of kind {manifest.kind!r}, no cohort. Give a directory that "
+            "`cxaxis cohort sample` wrote."
+        )
         raise UserInputError([error("COH003", str(directory), message)])
-    findings = check_tables(directory, manifest)
-    if findings:
-        raise UserInputError(findings)
+    raise_on_errors(check_tables(directory, manifest))
     frame = read_table(directory / "cohort.parquet")
-    about = json.loads((directory / ABOUT_NAME).read_text("utf-8"))
+    screened, theta = _read_about(directory / ABOUT_NAME)
     names = [c for c in frame.columns if c.startswith(_PREFIX)]
     covariates = [c for c in frame.columns if c not in (*names, "subject", "index")]
     return Cohort(
@@ -151,10 +158,23 @@ def read_cohort(directory: Path) -> Cohort:
             tuple(name.removeprefix(_PREFIX) for name in names), frame[names].to_numpy()
         ),
         covariates={c: _plain(frame[c]) for c in covariates},
-        screened=about["screened"],
-        seed=about["seed"],
-        theta=about["theta"],
+        screened=screened,
+        seed=manifest.seed,
+        theta=theta,
     )
+
+
+def _read_about(path: Path) -> tuple[dict[str, int], dict[str, float]]:
+    """Return how many were screened, by reason, and the population."""
+    try:
+        about = json.loads(path.read_text("utf-8"))
+        return (
+            {str(name): int(count) for name, count in about["screened"].items()},
+            {str(name): float(value) for name, value in about["theta"].items()},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
+        message = "the file is missing or was changed. Sample the cohort again."
+        raise UserInputError([error("COH004", str(path), message)]) from err
 
 
 def _plain(column: pd.Series) -> np.ndarray:

@@ -22,6 +22,8 @@ def nearest(text: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """Return a hint sentence naming the nearest known ids, or all of a short list."""
     pool = sorted(known)
+    if not pool:
+        return "None is known here."
     close = nearest(text, pool)
     if close:
         return f"Did you mean {' or '.join(close)}?"

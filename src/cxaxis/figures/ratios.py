@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from cxaxis.core.errors import ModelValueError
@@ -46,6 +46,8 @@ class ForestRow:
         Colour of the mark.
     heading
         Whether the row is only the name of the group below it.
+    digits
+        Decimals of the numbers beside the mark.
     """
 
     label: str
@@ -54,6 +56,7 @@ class ForestRow:
     high: float | None = None
     colour: str = INK
     heading: bool = False
+    digits: int = 2
 
 
 def forest(
@@ -100,7 +103,9 @@ def forest(
                 _require_positive([row.hr, row.low, row.high])
                 axes.plot([row.low, row.high], [height, height], color=row.colour, linewidth=1.5)
                 axes.plot(row.hr, height, marker="s", markersize=6, color=row.colour)
-                numbers = f"{row.hr:.2f} ({row.low:.2f}–{row.high:.2f})"
+                numbers = (
+                    f"{row.hr:.{row.digits}f} ({row.low:.{row.digits}f}–{row.high:.{row.digits}f})"
+                )
                 bounds += [row.low, row.high]
             axes.text(
                 1.02,
@@ -127,7 +132,7 @@ def forest(
 def hazard_ratio_against_phi(
     table: pd.DataFrame, arms: Sequence[ArmStyle], *, axes: Axes | None = None
 ) -> Axes:
-    """Draw the hazard ratio of every arm as a function of the causal share.
+    """Draw the death-rate ratio of every arm as a function of the causal share.
 
     Parameters
     ----------
@@ -174,7 +179,7 @@ def hazard_ratio_against_phi(
         axes.set_ylim(*_ratio_limits([1.0, known["low"].min(), known["high"].max()]))
         _ratio_ticks(axes.yaxis, *axes.get_ylim())
         axes.set_xlabel("Causal share φ of the CXCR4 hazard (no unit)")
-        axes.set_ylabel("Hazard ratio of death\nagainst control (no unit, log scale)")
+        axes.set_ylabel("Death-rate ratio\nagainst control (no unit, log scale)")
         light_grid(axes)
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=1, borderaxespad=0.2)
     return axes
@@ -183,7 +188,7 @@ def hazard_ratio_against_phi(
 def prior_predictive_histogram(
     hazard_ratio: ArrayLike, *, label: str = "", axes: Axes | None = None
 ) -> Axes:
-    """Draw the hazard ratios of prior draws, those above 1 (harm) apart.
+    """Draw the death-rate ratios of prior draws, those above 1 (harm) apart.
 
     Parameters
     ----------
@@ -214,10 +219,17 @@ def prior_predictive_histogram(
             * np.arange(math.floor(math.log(low) / width), math.ceil(math.log(high) / width) + 1)
         )
         edges[np.argmin(np.abs(edges - 1.0))] = 1.0
-        harm = float(np.mean(draws > 1.0))
         for chosen, colour, name in (
-            (draws[draws <= 1.0], CONTROL_COLOUR, f"HR at or below 1: {1 - harm:.0%} of draws"),
-            (draws[draws > 1.0], ARM_COLOURS[1], f"HR above 1 (harm): {harm:.0%} of draws"),
+            (
+                draws[draws <= 1.0],
+                CONTROL_COLOUR,
+                f"at or below 1: {int(np.sum(draws <= 1.0))} draws",
+            ),
+            (
+                draws[draws > 1.0],
+                ARM_COLOURS[1],
+                f"above 1 (harm): {int(np.sum(draws > 1.0))} draws",
+            ),
         ):
             axes.hist(chosen, bins=list(edges), color=colour, alpha=0.75, label=name)
         axes.axvline(1.0, color=INK, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -225,8 +237,9 @@ def prior_predictive_histogram(
         axes.set_xscale("log")
         axes.set_xlim(low, high)
         _ratio_ticks(axes.xaxis, low, high)
-        axes.set_xlabel("Hazard ratio of death against control (no unit, log scale)")
+        axes.set_xlabel("Death-rate ratio against control (no unit, log scale)")
         axes.set_ylabel("Prior draws (count)")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(0.0, 1.0),

@@ -1,4 +1,4 @@
-"""Courses over time by arm: receptor occupancy with troughs, tumour burden."""
+"""Courses over time by arm: receptor occupancy with troughs, CD34+ cells, tumour burden."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from cxaxis.core.arrays import FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
+from cxaxis.core.units import conversion_factor
 from cxaxis.figures.style import (
     BAND_ALPHA,
     INK,
@@ -88,6 +89,7 @@ def occupancy_over_time(
     paramcd: str = "OCCTUM",
     window_day: tuple[float, float],
     y_label: str = "CXCR4 blocked in tumour",
+    in_hours: bool = False,
     axes: Axes | None = None,
 ) -> Axes:
     """Draw the occupancy of every arm: median and 5-95 % of patients, troughs marked.
@@ -104,6 +106,9 @@ def occupancy_over_time(
         First and last day shown.
     y_label
         Name of the quantity without unit; the axis is in percent.
+    in_hours
+        Whether time is drawn in hours since the first day shown, for a window of a dose or
+        two; in days since the start of treatment otherwise.
     axes
         Axes to draw into; by default those of a new figure.
 
@@ -121,6 +126,7 @@ def occupancy_over_time(
     if rows.empty:
         msg = f"table 'adpd' has no {paramcd!r} rows from day {first:g} to day {last:g}."
         raise ModelValueError(msg)
+    origin, scale = (first, conversion_factor("day", "hour")) if in_hours else (0.0, 1.0)
     with house_style():
         axes = axes or new_axes(height_inch=3.5)
         marked = False
@@ -130,11 +136,12 @@ def occupancy_over_time(
                 continue
             course = quantiles_over_time(mine, shares=(0.05, 0.5, 0.95))
             middle = course[0.5].to_numpy()
-            _band_and_line(axes, arm, course.index.to_numpy(), 100 * course[[0.05, 0.5, 0.95]])
+            time = scale * (course.index.to_numpy() - origin)
+            _band_and_line(axes, arm, time, 100 * course[[0.05, 0.5, 0.95]])
             at = troughs(middle)
             marked = marked or len(at) > 0
             axes.plot(
-                course.index.to_numpy()[at],
+                time[at],
                 100 * middle[at],
                 linestyle="none",
                 marker="v",
@@ -143,10 +150,56 @@ def occupancy_over_time(
                 clip_on=False,
             )
         axes.axhline(50, color=INK, linewidth=0.8, linestyle=(0, (2, 2)))
-        axes.set(xlim=window_day, ylim=(-1, 101), ylabel=f"{y_label} (%)")
-        axes.set_xlabel("Time since start of treatment (days)")
+        axes.set(ylim=(-1, 101), ylabel=f"{y_label} (%)")
+        axes.set_xlim(scale * (first - origin), scale * (last - origin))
+        if in_hours:
+            axes.set_xticks(np.arange(0.0, scale * (last - origin) + 1e-6, 6.0))
+            axes.set_xlabel(f"Time since the start of day {first:g} (hours)")
+        else:
+            axes.set_xlabel("Time since start of treatment (days)")
         light_grid(axes)
         _legend_above(axes, extra="trough" if marked else None)
+    return axes
+
+
+def circulating_cd34(
+    adpd: pd.DataFrame, arms: Sequence[ArmStyle], *, axes: Axes | None = None
+) -> Axes:
+    """Draw the CD34+ cells in blood of every arm: median and 5-95 % of patients.
+
+    Parameters
+    ----------
+    adpd
+        Pharmacodynamic table: ``TRT01P``, ``PARAMCD`` (rows ``CD34``), ``ADY`` (days),
+        ``AVAL`` (cells per microlitre).
+    arms
+        Arms to draw; one without rows is left out.
+    axes
+        Axes to draw into; by default those of a new figure.
+
+    Raises
+    ------
+    ModelValueError
+        If a column is missing or there is no ``CD34`` row.
+    """
+    require_columns(list(adpd.columns), ["TRT01P", "PARAMCD", "ADY", "AVAL"], "adpd")
+    rows = adpd[adpd["PARAMCD"] == "CD34"]
+    if rows.empty:
+        msg = "table 'adpd' has no 'CD34' rows."
+        raise ModelValueError(msg)
+    with house_style():
+        axes = axes or new_axes(height_inch=3.5)
+        for arm in arms:
+            mine = rows[rows["TRT01P"] == arm.arm]
+            if not mine.empty:
+                course = quantiles_over_time(mine, shares=(0.05, 0.5, 0.95))
+                _band_and_line(axes, arm, course.index.to_numpy(), course[[0.05, 0.5, 0.95]])
+        axes.set_xlim(float(rows["ADY"].min()), float(rows["ADY"].max()))
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("Time since start of treatment (days)")
+        axes.set_ylabel("CD34+ cells in blood (per µL)")
+        light_grid(axes)
+        _legend_above(axes)
     return axes
 
 
@@ -198,7 +251,7 @@ def tumour_burden(
         axes.set_ylim(bottom=0)
         axes.set_xticks(month_ticks(last))
         axes.set_xlabel("Time since allocation (months)")
-        axes.set_ylabel("Sum of target-lesion diameters (mm)")
+        axes.set_ylabel("Sum of visible diameters (mm)")
         light_grid(axes)
         _legend_above(axes)
     return axes

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from cxaxis.core.errors import Finding, error, warning
+from cxaxis.knowledge.caveats import Caveat, Contradiction, read_caveats, read_contradictions
+from cxaxis.knowledge.claims import (
+    Claim,
+    ReviewReference,
+    read_claims,
+    read_review_references,
+)
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.drugs import cited_evidence, read_drugs
 from cxaxis.knowledge.evidence import Evidence, Reference, read_evidence, read_references
 from cxaxis.knowledge.parameters import Parameters, read_parameters
+from cxaxis.knowledge.registry import RegistryEntry, read_registry
 from cxaxis.knowledge.wirings import Wirings, read_wirings
 
 MOST_NAMED: Final = 12
@@ -30,6 +38,11 @@ class Knowledge:
     parameters: Parameters
     wirings: Wirings
     drugs: Mapping[str, Drug]
+    review_references: Mapping[int, ReviewReference]
+    claims: Mapping[str, Claim]
+    caveats: Mapping[str, Caveat]
+    contradictions: Mapping[str, Contradiction]
+    registry: Mapping[str, RegistryEntry]
 
 
 Check = Callable[[Knowledge], Iterator[Finding]]
@@ -41,8 +54,10 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
     Parameters
     ----------
     directory
-        Folder with ``references.tsv``, ``evidence.tsv``, ``parameters.tsv``, ``wirings.tsv`` and
-        ``drugs/``; None reads the folder that ships with the package.
+        Folder with ``references.tsv``, ``evidence.tsv``, ``parameters.tsv``, ``wirings.tsv``,
+        ``drugs/``, ``review_references.tsv``, ``claims.tsv``, ``caveats.tsv``,
+        ``contradictions.tsv`` and ``registry.tsv``; None reads the folder that ships with the
+        package.
     """
 
     def path(name: str) -> Path | None:
@@ -53,14 +68,43 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
     parameters, on_parameters = read_parameters(path("parameters.tsv"), evidence=evidence)
     wirings, on_wirings = read_wirings(path("wirings.tsv"), evidence=evidence)
     drugs, on_drugs = read_drugs(path("drugs"), evidence=evidence)
+    numbered, on_numbered = read_review_references(
+        path("review_references.tsv"), references=references
+    )
+    claims, on_claims = read_claims(path("claims.tsv"), review_references=numbered)
+    caveats, on_caveats = read_caveats(
+        path("caveats.tsv"), claims=claims, evidence=evidence, references=references
+    )
+    contradictions, on_contradictions = read_contradictions(
+        path("contradictions.tsv"), claims=claims, evidence=evidence, references=references
+    )
+    registry, on_registry = read_registry(
+        path("registry.tsv"), claims=claims, evidence=evidence, references=references
+    )
     knowledge = Knowledge(
         references=references,
         evidence=evidence,
         parameters=parameters,
         wirings=wirings,
         drugs=drugs,
+        review_references=numbered,
+        claims=claims,
+        caveats=caveats,
+        contradictions=contradictions,
+        registry=registry,
     )
-    return knowledge, (*on_references, *on_evidence, *on_parameters, *on_wirings, *on_drugs)
+    return knowledge, (
+        *on_references,
+        *on_evidence,
+        *on_parameters,
+        *on_wirings,
+        *on_drugs,
+        *on_numbered,
+        *on_claims,
+        *on_caveats,
+        *on_contradictions,
+        *on_registry,
+    )
 
 
 def check_knowledge(directory: Path | None = None) -> list[Finding]:
@@ -85,6 +129,10 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
         *((item.id, item.where) for item in knowledge.parameters.values()),
         *((name, options[0].where) for name, options in knowledge.wirings.items()),
         *((item.id, item.where) for item in knowledge.drugs.values()),
+        *((item.id, item.where) for item in knowledge.claims.values()),
+        *((item.id, item.where) for item in knowledge.caveats.values()),
+        *((item.id, item.where) for item in knowledge.contradictions.values()),
+        *((item.id, item.where) for item in knowledge.registry.values()),
     ]
     for identity, where in wheres:
         if identity in first:
@@ -114,11 +162,19 @@ def check_parameter_evidence_is_cited(knowledge: Knowledge, /) -> Iterator[Findi
 
 
 def check_references_are_used(knowledge: Knowledge, /) -> Iterator[Finding]:
-    """A reference should be the source of at least one evidence row."""
-    used = {row.reference for row in knowledge.evidence.values()}
+    """A reference should be the source of evidence, or stand behind the review or a caveat."""
+    used = {
+        *(row.reference for row in knowledge.evidence.values()),
+        *(item.reference for item in knowledge.review_references.values()),
+        *(part for item in knowledge.caveats.values() for part in item.basis),
+        *(item.study for item in knowledge.contradictions.values()),
+        *(part for item in knowledge.registry.values() for part in item.evidence),
+    }
     for reference in knowledge.references.values():
         if reference.id not in used:
-            message = f"{reference.id}: no evidence row points to it. Remove it, or add the row."
+            message = (
+                f"{reference.id}: no row of any table points to it. Remove it, or add the row."
+            )
             yield warning("KNOW003", reference.where, message)
 
 
@@ -156,12 +212,94 @@ def check_no_citation_repeats_a_held_out_reading(knowledge: Knowledge, /) -> Ite
             yield error("KNOW005", where, message)
 
 
+def check_claims_are_complete(knowledge: Knowledge, /) -> Iterator[Finding]:
+    """Claims and review references are numbered without a gap: a missing row is a lost row."""
+    claims = {
+        int(item.id[1:]): item.where
+        for item in knowledge.claims.values()
+        if item.id[1:].isdecimal()
+    }
+    listed = {item.number: item.where for item in knowledge.review_references.values()}
+    for places, form in ((claims, "C{:03d}"), (listed, "{}")):
+        absent = sorted(set(range(1, max(places, default=0) + 1)) - set(places))
+        if absent:
+            message = (
+                f"{len(absent)} rows are missing: {_some([form.format(item) for item in absent])}. "
+                "Put them back; a number is never used again."
+            )
+            yield error("KNOW006", next(iter(places.values())), message)
+
+
+def check_review_references_are_cited(knowledge: Knowledge, /) -> Iterator[Finding]:
+    """Every work of the review's list should stand behind at least one claim."""
+    cited = {number for claim in knowledge.claims.values() for number in claim.references}
+    for item in knowledge.review_references.values():
+        if item.number not in cited:
+            message = f"{item.number}: no claim cites it. Add the claim that rests on it."
+            yield warning("KNOW007", item.where, message)
+
+
+def check_contradictions_have_two_sides(knowledge: Knowledge, /) -> Iterator[Finding]:
+    """A contradiction shows who disagrees: one side alone is an assertion."""
+    topics: dict[str, list[Contradiction]] = {}
+    for item in knowledge.contradictions.values():
+        topics.setdefault(item.topic, []).append(item)
+    for topic, items in topics.items():
+        if len({item.side for item in items}) == 1:
+            message = f"topic {topic!r} has the side {items[0].side!r} alone. Add the other side."
+            yield error("KNOW008", items[0].where, message)
+
+
+def check_statements_are_no_surer_than_their_evidence(knowledge: Knowledge, /) -> Iterator[Finding]:
+    """What rests on recalled evidence alone is recalled, not seen."""
+    resting = [
+        *((item.id, item.status, item.basis, item.where) for item in knowledge.caveats.values()),
+        *(
+            (item.id, item.status, item.evidence, item.where)
+            for item in knowledge.contradictions.values()
+        ),
+        *(
+            (item.id, item.status, item.evidence, item.where)
+            for item in knowledge.registry.values()
+        ),
+    ]
+    for identity, status, basis, where in resting:
+        rows = [knowledge.evidence[part] for part in basis if part in knowledge.evidence]
+        only_rows = bool(rows) and len(rows) == len(basis)
+        if status == "seen" and only_rows and all(row.status == "recalled" for row in rows):
+            message = (
+                f"{identity}: status is 'seen', but {', '.join(row.id for row in rows)} "
+                "are recalled. Set status to recalled, or name a source that was read."
+            )
+            yield error("KNOW009", where, message)
+
+
+def check_registry_agrees_with_the_drugs(knowledge: Knowledge, /) -> Iterator[Finding]:
+    """An approval or a designation in the registry is also one in the drug's own file."""
+    for entry in knowledge.registry.values():
+        drug = knowledge.drugs.get(entry.drug)
+        if drug is None or entry.standing not in {"orphan", "approved"}:
+            continue
+        said = {(item.status, item.date) for item in drug.regulatory}
+        if (entry.standing, entry.standing_date) not in said:
+            message = (
+                f"{entry.id}: standing {entry.standing!r} of {entry.standing_date} is not in the "
+                f"regulatory list of {entry.drug}. Make the two agree."
+            )
+            yield error("KNOW010", entry.where, message)
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     check_ids_are_unique_across_tables,
     check_parameter_evidence_is_cited,
     check_references_are_used,
     check_logit_parameters_are_fractions,
     check_no_citation_repeats_a_held_out_reading,
+    check_claims_are_complete,
+    check_review_references_are_cited,
+    check_contradictions_have_two_sides,
+    check_statements_are_no_surer_than_their_evidence,
+    check_registry_agrees_with_the_drugs,
 )
 
 

@@ -8,18 +8,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from cxaxis.core.units import conversion_factor
 from cxaxis.figures.kaplan_meier import kaplan_meier
 from cxaxis.figures.output import to_svg
-from cxaxis.figures.ratios import ForestRow, forest, hazard_ratio_against_phi
 from cxaxis.figures.style import ArmStyle, arm_styles, figure_of
-from cxaxis.figures.time_courses import occupancy_over_time, tumour_burden
+from cxaxis.figures.time_courses import circulating_cd34, occupancy_over_time, tumour_burden
+from cxaxis.report.readings import cd34_rise
 from cxaxis.report.source import AllocatedRatio, ArmSummary, EndPoint, Summary, TrialRun
-from cxaxis.report.words import NOT_REACHED, median, ratio, tested_ratio
+from cxaxis.report.words import NOT_REACHED, median, tested_ratio
 
 _CLOSE_UP_DAYS = 3.0
-_DENSE_STEP_DAY = 0.26
-_SHORT_WINDOW_DAYS = 14.0
+_DENSE_STEP_DAY = 0.25
+_FINE_STEP_DAY = 1.0 / 24.0
+_LEAST_WINDOW_DAYS = 7.0
 _FEWEST_VISIT_SHARE = 20
+_BAND = "Line: median of patients; band: 5th to 95th percentile; dashed line: one half."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ def survival_drawing(run: TrialRun, *, paramcd: str, end_point: str) -> Drawing:
         )
         for arm in run.summary.arms
     )
-    return _drawing(
+    return drawing(
         axes,
         name=f"km-{paramcd.lower()}",
         title=f"{end_point} by arm",
@@ -63,17 +66,87 @@ def survival_drawing(run: TrialRun, *, paramcd: str, end_point: str) -> Drawing:
         caption=(
             f"{end_point} of the allocated patients. Band: pointwise 95 % interval (Greenwood, "
             "log-log). Ticks: patients censored. Dotted line: one half."
+            + (" Progression is seen at visits, hence the steps." if paramcd == "PFS" else "")
         ),
     )
 
 
 def occupancy_drawings(run: TrialRun) -> list[Drawing]:
-    """Draw tumour receptor occupancy: the course close up, and over the whole window."""
-    adpd = run.tables["adpd"]
-    rows = adpd[adpd["PARAMCD"] == "OCCTUM"]
-    if rows["ADY"].nunique() < 2:
+    """Draw receptor occupancy in tumour and marrow: one day close up, and the whole window."""
+    drawings = []
+    for paramcd, name, place in (
+        ("OCCTUM", "occupancy", "tumour"),
+        ("OCCHOST", "marrow-occupancy", "marrow"),
+    ):
+        adpd = run.tables["adpd"]
+        rows = adpd[adpd["PARAMCD"] == paramcd]
+        if rows["ADY"].nunique() >= 2:
+            drawings.append(_close_up_drawing(run, rows, paramcd, name, place))
+            if paramcd == "OCCTUM":
+                drawings += _window_drawing(run, rows)
+    # The two close-ups stand side by side, the window below them.
+    return sorted(drawings, key=lambda item: item.name.endswith("window"))
+
+
+def _close_up_drawing(
+    run: TrialRun, rows: pd.DataFrame, paramcd: str, name: str, place: str
+) -> Drawing:
+    days = np.unique(rows["ADY"].to_numpy(dtype=np.float64))
+    fine = _stretch(days, _FINE_STEP_DAY)
+    dense = fine or _stretch(days, _DENSE_STEP_DAY)
+    first, last = dense or (float(days[0]), float(days[-1]))
+    last = min(last, first + (1.0 if fine else _CLOSE_UP_DAYS)) if dense else last
+    shown = np.diff(days[(days >= first) & (days <= last)])
+    step_hour = float(shown.max()) * conversion_factor("day", "hour")
+    axes = occupancy_over_time(
+        rows,
+        styles_of(run.summary),
+        paramcd=paramcd,
+        window_day=(first, last),
+        y_label=f"CXCR4 blocked in {place}",
+        in_hours=fine is not None,
+    )
+    when = f"day {first:g} to {last:g}"
+    return drawing(
+        axes,
+        name=name,
+        title=f"Receptor occupancy in the {place}, {when}",
+        description=_occupancy_told(run.summary, place),
+        caption=(
+            f"Share of {place} CXCR4 held by the drug, {when}, read every {step_hour:.2g} h. "
+            f"{_BAND}"
+        ),
+    )
+
+
+def _window_drawing(run: TrialRun, rows: pd.DataFrame) -> list[Drawing]:
+    days = np.unique(rows["ADY"].to_numpy(dtype=np.float64))
+    # A lowest value means the same on every day only where every day was sampled alike.
+    if np.any(np.diff(days) > _DENSE_STEP_DAY) or days[-1] - days[0] < _LEAST_WINDOW_DAYS:
         return []
-    summary = run.summary
+    axes = occupancy_over_time(
+        daily_lowest(rows),
+        styles_of(run.summary),
+        window_day=(float(days[0]), float(days[-1])),
+        y_label="Lowest occupancy of the day",
+    )
+    return [
+        drawing(
+            axes,
+            name="occupancy-window",
+            title="Lowest receptor occupancy in the tumour on each day of the treatment window",
+            description=_occupancy_told(run.summary, "tumour"),
+            caption=(
+                "Lowest occupancy of tumour CXCR4 read on each day of the treatment window. "
+                f"{_BAND}"
+            ),
+        )
+    ]
+
+
+def _occupancy_told(summary: Summary, place: str) -> str:
+    if place != "tumour":
+        return "Course by arm; the numbers stand in the table of this section."
     told = "; ".join(
         f"{arm.label}: trough {100 * arm.occupancy.trough_mean:.0f} %, mean "
         f"{100 * arm.occupancy.mean:.0f} %, {arm.occupancy.hours_above_half_per_day:.1f} hours "
@@ -81,54 +154,30 @@ def occupancy_drawings(run: TrialRun) -> list[Drawing]:
         for arm in summary.arms
         if arm.occupancy is not None
     )
-    told = told or "No arm blocks the receptor."
-    days = np.unique(rows["ADY"].to_numpy(dtype=np.float64))
-    whole = (float(days[0]), float(days[-1]))
-    band = "Line: median of patients; band: 5th to 95th percentile; dashed line: one half."
-    close_up = _close_up(days)
-    if close_up is None or whole[1] - whole[0] <= _SHORT_WINDOW_DAYS:
-        axes = occupancy_over_time(rows, styles_of(summary), window_day=whole)
-        return [
-            _drawing(
-                axes,
-                name="occupancy",
-                title="Receptor occupancy in the tumour over the treatment window",
-                description=told,
-                caption=f"Share of tumour CXCR4 blocked. {band} Triangles: troughs.",
-            )
-        ]
-    evenly = bool(np.all(np.diff(days) <= _DENSE_STEP_DAY))
-    first = (close_up[0], min(close_up[1], close_up[0] + _CLOSE_UP_DAYS))
-    caption = f"Share of tumour CXCR4 blocked, first days of the window. {band} Triangles: troughs."
-    if not evenly:
-        caption += " Later days were sampled too sparsely to draw the course between doses."
-    drawings = [
-        _drawing(
-            occupancy_over_time(rows, styles_of(summary), window_day=first),
-            name="occupancy-close-up",
-            title="Receptor occupancy in the tumour over the first days",
-            description=told,
-            caption=caption,
-        )
-    ]
-    # A lowest value means the same on every day only where every day was sampled alike.
-    if evenly:
-        axes = occupancy_over_time(
-            daily_lowest(rows),
-            styles_of(summary),
-            window_day=whole,
-            y_label="Lowest occupancy of the day",
-        )
-        drawings.append(
-            _drawing(
-                axes,
-                name="occupancy",
-                title="Lowest receptor occupancy of each day over the treatment window",
-                description=told,
-                caption=f"Lowest sampled occupancy of each day over the whole window. {band}",
-            )
-        )
-    return drawings
+    return told or "No arm blocks the receptor."
+
+
+def cd34_drawing(run: TrialRun) -> Drawing | None:
+    """Draw the CD34+ cells in blood, or nothing without readings."""
+    adpd = run.tables["adpd"]
+    if adpd.loc[adpd["PARAMCD"] == "CD34", "ADY"].nunique() < 2:
+        return None
+    told = "; ".join(
+        f"{label}: median {before:.1f} per µL before the first dose, {peak:.0f} at the peak of "
+        "the first day"
+        for label, before, peak in cd34_rise(adpd, run.summary)
+    )
+    return drawing(
+        circulating_cd34(adpd, styles_of(run.summary)),
+        name="cd34",
+        title="CD34+ cells in blood over the treatment window",
+        description=f"{told}.",
+        caption=(
+            "CD34+ cells in blood. Line: median of patients; band: 5th to 95th percentile. On "
+            "the first day read every 6 hours, later once a day: under a daily dose just before "
+            "the dose, so that the later peaks are not seen."
+        ),
+    )
 
 
 def daily_lowest(adpd: pd.DataFrame) -> pd.DataFrame:
@@ -148,106 +197,29 @@ def burden_drawing(run: TrialRun) -> Drawing | None:
     if adtr.groupby(["TRT01P", "ADY"]).size().max() < least:
         least = 5
     axes = tumour_burden(adtr, styles_of(run.summary), least_patients=least)
-    return _drawing(
+    return drawing(
         axes,
         name="burden",
         title="Tumour burden over time by arm",
-        description="Median and quartiles of the sum of target-lesion diameters at each visit.",
+        description="Median and quartiles of the sum of visible diameters at each visit.",
         caption=(
-            "Sum of target-lesion diameters at the visits: median and quartiles of the patients "
-            f"alive and assessed, visits with fewer than {least} left out. Those who died are "
-            "missing, so that the curves speak of survivors."
+            "Sum of the diameters of visible lesions at the visits: median and quartiles of the "
+            f"patients alive and assessed, visits with fewer than {least} left out. A lesion "
+            "below 10 mm counts as zero, hence medians of zero. Those who died are missing, so "
+            "that the curves speak of survivors."
         ),
     )
 
 
-def pool_drawing(run: TrialRun) -> Drawing | None:
-    """Draw the counterfactual hazard ratios beside those of the allocated trial."""
-    summary = run.summary
-    colours = {style.arm: style.colour for style in styles_of(summary)}
-    rows, told = [], []
-    for item in summary.pool:
-        label = summary.labels.get(item.arm, item.arm)
-        arm = next((arm for arm in summary.arms if arm.arm == item.arm), None)
-        colour = colours.get(item.arm, "#22262a")
-        rows.append(ForestRow(label=label, heading=True))
-        rows.append(
-            ForestRow(
-                label=f"pool, {item.n} patients",
-                hr=item.hr_os,
-                low=item.low,
-                high=item.high,
-                colour=colour,
-            )
-        )
-        told.append(f"{label}, pool: {ratio(item.hr_os, item.low, item.high)}")
-        if arm is not None and arm.hr_os is not None:
-            rows.append(
-                ForestRow(
-                    label="allocated trial",
-                    hr=arm.hr_os.hr,
-                    low=arm.hr_os.low,
-                    high=arm.hr_os.high,
-                    colour=colour,
-                )
-            )
-            told.append(f"{label}, allocated: {tested_ratio(arm.hr_os)}")
-    if not rows:
-        return None
-    return _drawing(
-        forest(rows, x_label="Hazard ratio of death against control"),
-        name="pool",
-        title="Hazard ratios of death against control, pool and allocated trial",
-        description=". ".join(told) + ".",
-        caption=(
-            "Counterfactual: every virtual patient lives once under each arm, with the same "
-            "chance. Pool intervals are 95 % percentiles of a paired bootstrap over patients; "
-            "they hold the model's parameters fixed and are no p-value. Allocated intervals are "
-            "those of the trial above."
-        ),
-    )
-
-
-def phi_drawing(run: TrialRun) -> Drawing | None:
-    """Draw the headline as a function of the causal share."""
-    table = phi_table(run.summary)
-    if table.empty or table["hr_os"].notna().sum() == 0:
-        return None
-    told = ". ".join(
-        f"{run.summary.labels.get(item.arm, item.arm)}, share {item.phi:g}: "
-        f"{ratio(item.hr_os, item.low, item.high)}"
-        for item in run.summary.phi
-    )
-    return _drawing(
-        hazard_ratio_against_phi(table, styles_of(run.summary)),
-        name="phi",
-        title="Hazard ratio of death as a function of the causal share",
-        description=f"{told}.",
-        caption=(
-            "Counterfactual hazard ratio in the pool for each causal share φ, with paired "
-            "bootstrap 95 % intervals."
-        ),
-    )
-
-
-def phi_table(summary: Summary) -> pd.DataFrame:
-    """Return the ratios by causal share as a table; missing estimates are not a number."""
-    return pd.DataFrame(
-        [item.model_dump() for item in summary.phi],
-        columns=["phi", "arm", "hr_os", "low", "high"],
-    ).astype({"phi": float, "hr_os": float, "low": float, "high": float})
-
-
-def _close_up(days: np.ndarray) -> tuple[float, float] | None:
-    """Return the first stretch sampled several times a day, if it lasts a day or longer."""
-    dense = np.diff(days) <= _DENSE_STEP_DAY
-    if not dense.any():
-        return None
-    first = int(np.argmax(dense))
-    rest = dense[first:]
-    stop = first + (len(rest) if rest.all() else int(np.argmin(rest)))
-    start, end = float(days[first]), float(days[stop])
-    return (start, end) if end - start >= 1.0 else None
+def _stretch(days: np.ndarray, step_day: float) -> tuple[float, float] | None:
+    """Return the first stretch sampled at least so densely, if it lasts a day or longer."""
+    # Readings fall on binary fractions of a day, which carry rounding.
+    dense = np.diff(days) <= step_day * (1 + 1e-9)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], dense, [False]]).astype(int)))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if days[stop] - days[start] >= 1.0 - 1e-9:
+            return float(days[start]), float(days[stop])
+    return None
 
 
 def _end_point(arm: ArmSummary, paramcd: str) -> EndPoint:
@@ -263,6 +235,7 @@ def _median_words(end_point: EndPoint) -> str:
     return words if words == NOT_REACHED else f"{words} months"
 
 
-def _drawing(axes: Axes, *, name: str, title: str, description: str, caption: str) -> Drawing:
+def drawing(axes: Axes, *, name: str, title: str, description: str, caption: str) -> Drawing:
+    """Return axes as a figure of the page."""
     svg = to_svg(figure_of(axes), name=name, title=title, description=description)
     return Drawing(name=name, svg=svg, caption=caption)

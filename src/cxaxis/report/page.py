@@ -7,17 +7,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from cxaxis._version import __version__
 from cxaxis.core.errors import UserInputError, error
 from cxaxis.core.hashing import sha256_of
 from cxaxis.core.outcomes import Outcome
 from cxaxis.figures.style import days_per_month
-from cxaxis.report import drawings, words
-from cxaxis.report.source import TrialRun, read_trial_run
+from cxaxis.knowledge.parameters import load_parameters
+from cxaxis.report import drawings, ratio_drawings, readings, verdict, words
+from cxaxis.report.source import Occupancy, TrialRun, read_trial_run
 from cxaxis.runs.files import write_text_durably
+from cxaxis.stats.proportions import exact_proportion
 
 PAGE_NAME = "report.html"
 STATUSES = {
@@ -97,27 +101,43 @@ def _target(source: Path, out: Path | str | None) -> Path:
 
 
 def _content(run: TrialRun) -> dict[str, Any]:
-    summary = run.summary
+    summary, tables = run.summary, run.tables
     return {
         "style": Markup(_template("report.css")),
         "run": run,
         "summary": summary,
         "facts": _facts(run),
-        "findings": words.findings_of(summary),
+        "in_short": verdict.in_short(summary),
+        "two_answers": verdict.two_answers(
+            summary, readings.pool_readings(run), readings.lucks(run)
+        ),
+        "findings": verdict.findings_of(summary),
         "swatches": {style.arm: style.colour for style in drawings.styles_of(summary)},
+        "baseline": readings.baseline(tables["adsl"], list(summary.labels)),
+        "day_zero": readings.day_zero(tables["adsl"]),
         "survival": [
             drawings.survival_drawing(run, paramcd="OS", end_point="Overall survival"),
             drawings.survival_drawing(run, paramcd="PFS", end_point="Progression-free survival"),
         ],
+        "events": readings.event_counts(tables["adtte"], list(summary.labels)),
+        "responses": _responses(run),
         "occupancy": drawings.occupancy_drawings(run),
+        "occupancy_rows": _occupancy_rows(run),
+        "cd34": drawings.cd34_drawing(run),
+        "cd34_rows": readings.cd34_rise(tables["adpd"], summary),
         "burden": drawings.burden_drawing(run),
-        "pool": drawings.pool_drawing(run),
-        "phi": drawings.phi_drawing(run),
+        "pool": ratio_drawings.pool_drawing(run),
+        "phi": ratio_drawings.phi_drawing(run),
         "phi_table": _phi_table(run),
+        "prior": ratio_drawings.prior_drawings(run),
+        "prior_rows": _prior_rows(run),
         "failures": _failures(run),
         "protocol": words.protocol_nodes(run.protocol),
-        "parameters": _parameters(run.tables["parameters"]),
-        "statuses": _status_counts(run.tables["parameters"]),
+        "parameters": _parameters(tables["parameters"]),
+        "statuses": _status_counts(tables["parameters"]),
+        "other_values": (other_values := _other_values(run)),
+        "reproduce": _reproduce(other_values),
+        "cohort_given": run.manifest.key_parts.get("cohort", "sampled") != "sampled",
         "key_parts": words.protocol_nodes(run.manifest.key_parts),
         "horizon_month": summary.horizon_day / days_per_month(),
         "svg": Markup,
@@ -155,6 +175,66 @@ def _phi_table(run: TrialRun) -> dict[str, Any]:
         "names": [summary.labels.get(arm, arm) for arm in arms],
         "rows": [(share, [found.get((share, arm), "") for arm in arms]) for share in shares],
     }
+
+
+def _responses(run: TrialRun) -> dict[str, Any]:
+    labels = run.summary.labels
+    counts = {arm: int((run.tables["adsl"]["TRT01P"] == arm).sum()) for arm in labels}
+    best = readings.best_responses(run.tables["adrs"], counts)
+    kinds = {"CR": "complete", "PR": "partial", "SD": "stable", "PD": "progression"}
+    return {
+        "names": [kinds.get(name, name) for name, _ in next(iter(best.values()))],
+        "rows": [
+            (labels[arm], [words.count_of(n, counts[arm]) for _, n in found])
+            for arm, found in best.items()
+        ],
+    }
+
+
+def _occupancy_rows(run: TrialRun) -> list[tuple[str, str, Occupancy]]:
+    rows = []
+    for arm in run.summary.arms:
+        if arm.occupancy is not None:
+            rows.append((arm.label, "tumour", arm.occupancy))
+            marrow = readings.marrow_occupancy(run.tables["adpd"], arm.arm)
+            if marrow is not None:
+                rows.append((arm.label, "marrow", marrow))
+    return rows
+
+
+def _prior_rows(run: TrialRun) -> list[dict[str, Any]]:
+    draws = run.tables["uncertainty"]
+    rows = []
+    for item in run.summary.prior_predictive:
+        known = draws[(draws["ARM"] == item.arm) & draws["LOGHR"].notna()]
+        harm = int((known["LOGHR"] > 0).sum())
+        rows.append(
+            {
+                "label": run.summary.labels.get(item.arm, item.arm),
+                "summary": item,
+                "harm": harm,
+                "chance": exact_proportion(harm, len(known)) if len(known) else None,
+                "smallest": float(np.exp(known["LOGHR"].min())) if len(known) else None,
+                "largest": float(np.exp(known["LOGHR"].max())) if len(known) else None,
+                "rewired": int((known["WIRING"] != "default").sum()),
+                "undefined": int((draws["ARM"] == item.arm).sum()) - len(known),
+                "patients": int(known["NPAT"].median()) if len(known) else 0,
+            }
+        )
+    return rows
+
+
+def _other_values(run: TrialRun) -> dict[str, float]:
+    # Another version may hold other values; a difference then is not a choice of the user.
+    if _part(run.manifest.key_parts, "version") != __version__:
+        return {}
+    packaged = {name: row.value for name, row in load_parameters().items()}
+    return readings.values_not_packaged(run.tables["parameters"], packaged)
+
+
+def _reproduce(other_values: Mapping[str, float]) -> str:
+    settings = "".join(f" --set {name}={value!r}" for name, value in other_values.items())
+    return f"cxaxis trial run protocol.json{settings} -o again"
 
 
 def _failures(run: TrialRun) -> dict[str, Any]:

@@ -16,7 +16,18 @@ from cxaxis.core.ids import did_you_mean
 from cxaxis.runs.manifest import Manifest, check_tables, read_manifest
 from cxaxis.runs.tables import read_table
 
-TABLES = ("adsl", "adtte", "adtr", "adpd", "outcome", "parameters")
+TABLES = (
+    "adsl",
+    "adtte",
+    "adtr",
+    "adrs",
+    "adpd",
+    "outcome",
+    "pool",
+    "phi",
+    "uncertainty",
+    "parameters",
+)
 
 
 class _Row(BaseModel):
@@ -68,7 +79,7 @@ class ArmSummary(_Row):
 
 
 class PoolRatio(_Row):
-    """Counterfactual hazard ratio of the pool with its paired bootstrap interval."""
+    """Counterfactual death-rate ratio of the pool with its paired bootstrap interval."""
 
     arm: str
     hr_os: FiniteFloat | None
@@ -78,7 +89,7 @@ class PoolRatio(_Row):
 
 
 class PhiRatio(_Row):
-    """Counterfactual hazard ratio at one causal share."""
+    """Counterfactual death-rate ratio at one causal share."""
 
     phi: FiniteFloat
     arm: str
@@ -88,7 +99,7 @@ class PhiRatio(_Row):
 
 
 class PriorPredictive(_Row):
-    """Hazard ratio over draws of the prior."""
+    """Death-rate ratio over draws of the prior; limits are the 5th and 95th percentile."""
 
     arm: str
     p_harm: FiniteFloat

@@ -1,4 +1,4 @@
-"""Numbers and findings in words: formats, the verdict of a trial, a protocol read out."""
+"""Numbers in words: formats of estimates, a protocol read out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cxaxis.report.source import AllocatedRatio, ArmSummary, EndPoint, Summary
+from cxaxis.report.source import AllocatedRatio, EndPoint
 
 NOT_REACHED = "not reached"
 NO_ESTIMATE = "no estimate"
-_Z_SUM_80_PERCENT_POWER = 1.959964 + 0.841621
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS = {
@@ -70,7 +69,15 @@ def number(value: float | None, *, digits: int = 4) -> str:
 
 def percent(fraction: float) -> str:
     """Return a fraction in percent without decimals."""
-    return f"{100 * fraction:.0f} %"
+    return f"{100 * fraction:.0f}\u00a0%"
+
+
+def count_of(count: int, n: int) -> str:
+    """Return a count with its share of ``n``; empty where there is nobody."""
+    if n == 0:
+        return ""
+    share = 100 * count / n
+    return f"{count} (<\u00a01\u00a0%)" if 0 < share < 1 else f"{count} ({share:.0f}\u00a0%)"
 
 
 def p_value(p: float | None) -> str:
@@ -108,88 +115,6 @@ def cell_lines(text: str) -> list[str]:
     """Return an estimate and its interval as the two lines of a table cell."""
     estimate, bracket, interval = text.partition(" (")
     return [estimate, f"({interval}"] if bracket else [estimate]
-
-
-def findings_of(summary: Summary) -> list[str]:
-    """Return what the allocated trial shows, one sentence or two per comparison, and its limits.
-
-    The sentences follow from the intervals alone; an interval that includes 1 reads as no
-    difference shown, which is not the same as no difference.
-    """
-    treated = [arm for arm in summary.arms if arm.arm != summary.control]
-    if not treated:
-        return ["The trial has one arm, so that nothing is compared."]
-    control = summary.control_arm
-    sentences = [_comparison(arm, control) for arm in treated]
-    if len(treated) > 1:
-        sentences.append(
-            f"The {len(treated)} comparisons share one control arm and are not adjusted for "
-            "their number."
-        )
-    return sentences
-
-
-def smallest_detectable_ratio(events: int, *, share_treated: float) -> float | None:
-    """Return the hazard ratio below 1 that a log-rank test finds with 80 % power.
-
-    Schoenfeld's formula, two-sided 5 %.
-
-    Parameters
-    ----------
-    events
-        Events in the two arms together.
-    share_treated
-        Share of their patients in the treated arm, in (0, 1).
-
-    Returns
-    -------
-    The ratio, or ``None`` without events or without a second arm.
-    """
-    if events < 1 or not 0.0 < share_treated < 1.0:
-        return None
-    spread = math.sqrt(events * share_treated * (1.0 - share_treated))
-    return math.exp(-_Z_SUM_80_PERCENT_POWER / spread)
-
-
-def _comparison(arm: ArmSummary, control: ArmSummary) -> str:
-    name = f"{arm.label} against {control.label}"
-    deaths = arm.os.events + control.os.events
-    if arm.hr_os is None:
-        return (
-            f"{name}: overall survival cannot be compared; {deaths} deaths do not determine a "
-            "hazard ratio."
-        )
-    interval = (
-        f"hazard ratio of death {arm.hr_os.hr:.2f}, 95 % CI "
-        f"{arm.hr_os.low:.2f} to {arm.hr_os.high:.2f}, log-rank p {_p_clause(arm.hr_os)}"
-    )
-    if arm.hr_os.low <= 1.0 <= arm.hr_os.high:
-        sentence = (
-            f"{name}: the trial shows no difference in overall survival ({interval}): "
-            "the interval includes 1."
-        )
-    elif arm.hr_os.high < 1.0:
-        sentence = (
-            f"{name}: fewer deaths in this virtual trial ({interval}), given the assumptions "
-            "listed below."
-        )
-    else:
-        sentence = (
-            f"{name}: more deaths in this virtual trial ({interval}), given the assumptions "
-            "listed below."
-        )
-    detectable = smallest_detectable_ratio(deaths, share_treated=arm.n / (arm.n + control.n))
-    if detectable is not None:
-        sentence += (
-            f" With {deaths} deaths in the two arms, a trial of this size finds a true ratio of "
-            f"{detectable:.2f} with 80 % power, and a weaker effect less often."
-        )
-    return sentence
-
-
-def _p_clause(result: AllocatedRatio) -> str:
-    text = p_value(result.p_logrank)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def protocol_nodes(protocol: Mapping[str, Any]) -> tuple[Node, ...]:

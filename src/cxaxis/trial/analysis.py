@@ -162,13 +162,15 @@ def _ratio(control: pd.DataFrame, treated: pd.DataFrame) -> dict[str, Any] | Non
     }
 
 
-def occupancy_summary(adpd: pd.DataFrame, arm: str) -> dict[str, float] | None:
-    """Return occupancy of tumour CXCR4 in one arm: troughs, mean and hours above one half.
+def occupancy_summary(
+    adpd: pd.DataFrame, arm: str, *, paramcd: str = "OCCTUM"
+) -> dict[str, float] | None:
+    """Return occupancy of CXCR4 in one arm: troughs, mean and hours above one half.
 
     Troughs are readings just before a dose (whole days after the first); the mean and the
     hours come from the intensive day, or from all readings if the course is shorter.
     """
-    rows = adpd[(adpd["TRT01P"] == arm) & (adpd["PARAMCD"] == "OCCTUM")]
+    rows = adpd[(adpd["TRT01P"] == arm) & (adpd["PARAMCD"] == paramcd)]
     if rows.empty:
         return None
     wide = rows.pivot(index="USUBJID", columns="ADY", values="AVAL").dropna()

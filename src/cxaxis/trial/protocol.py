@@ -6,7 +6,8 @@ both. Day 0 is randomisation, a Monday.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cxaxis.core.errors import Finding, UserInputError, error, raise_on_errors
 from cxaxis.core.hashing import sha256_of
-from cxaxis.core.ids import did_you_mean
+from cxaxis.core.ids import did_you_mean, nearest
 from cxaxis.knowledge.drug_records import Dose, Drug, Regimen, Route, SbmlId
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.located_yaml import (
@@ -26,7 +27,27 @@ from cxaxis.knowledge.located_yaml import (
 )
 
 EXAMPLE_FOLDER: Final = "examples"
+MOST_VISITS: Final = 10_000
 _EXPLICIT = ("dose", "route", "every_day", "n_doses", "duration_day", "weekdays_only")
+
+_LIST_CURE = "Write a list: [a, b], or one '- item' a line"
+_KEYS_CURE = "Write 'key: value' pairs here"
+# What a reader can do about each kind of refusal, in words without a programmer's types.
+_CURES = {
+    "int_type": "Write a whole number, without point or unit",
+    "float_type": "Write a finite number alone, without its unit",
+    "string_type": "Write text; put a number or true in quotes",
+    "string_too_short": "Write some text",
+    "tuple_type": _LIST_CURE,
+    "list_type": _LIST_CURE,
+    "dict_type": _KEYS_CURE,
+    "model_type": _KEYS_CURE,
+    "bool_type": "Write true or false",
+    "greater_than": "Give a number above {gt:g}",
+    "greater_than_equal": "Give {ge:g} or more",
+    "less_than": "Give a number below {lt}",
+    "less_than_equal": "Give at most {le:g}",
+}
 
 
 class _Strict(BaseModel):
@@ -54,7 +75,7 @@ class Prescription(_Strict):
     route: Route | None = None
     start_day: Annotated[float, Field(ge=0)] | None = None
     every_day: Annotated[float, Field(gt=0)] | None = None
-    n_doses: Annotated[int, Field(ge=1)] | None = None
+    n_doses: Annotated[int, Field(ge=1, le=10_000)] | None = None
     duration_day: Annotated[float, Field(ge=0)] | None = None
     weekdays_only: bool | None = None
 
@@ -78,7 +99,7 @@ class Arm(_Strict):
 
     id: SbmlId
     label: Annotated[str, Field(min_length=1)]
-    ratio: Annotated[int, Field(ge=1)] = 1
+    ratio: Annotated[int, Field(ge=1, le=100)] = 1
     regimens: tuple[Prescription, ...] = Field(default=(), strict=False)
 
 
@@ -172,7 +193,7 @@ class Protocol(_Strict):
     wiring: dict[str, str] = {}
     uncertainty: Uncertainty = Uncertainty()
     seed: Annotated[int, Field(ge=0, lt=2**63)]
-    horizon_day: Annotated[float, Field(gt=0)]
+    horizon_day: Annotated[float, Field(gt=0, le=36_525)]
 
     @property
     def arm_ids(self) -> tuple[str, ...]:
@@ -226,98 +247,183 @@ def read_protocol(source: str | Path, *, drugs: Mapping[str, Drug] | None = None
     document, findings = read_located_yaml(label, content, code="PROT002")
     if document is None:
         raise UserInputError(findings)
+    known = load_drugs() if drugs is None else drugs
     try:
         protocol = Protocol.model_validate(document.data)
     except ValidationError as failure:
-        every = [*findings, *validation_findings(failure, document, Protocol, code="PROT003")]
-        raise UserInputError(every) from None
-    known = load_drugs() if drugs is None else drugs
-    raise_on_errors([*findings, *_contradictions(protocol, document, known)])
+        refused = [*findings, *_refusals(failure, document), *_list_findings(document, known)]
+        raise UserInputError(_in_line_order(refused)) from None
+    every = [*findings, *_contradictions(protocol, document), *_list_findings(document, known)]
+    raise_on_errors(_in_line_order(every))
     return protocol
 
 
 def _content(source: str | Path) -> tuple[str, bytes]:
     path = Path(source)
     if path.is_file():
-        return str(source), path.read_bytes()
+        content = path.read_bytes()
+        if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            message = "this is no text file. Give a protocol: YAML text in UTF-8."
+            raise UserInputError([error("PROT001", str(source), message)])
+        return str(source), content
     names = example_names()
     by_name = path.suffix == "" and str(source) in names
     in_examples = path.parent.name == EXAMPLE_FOLDER and path.suffix == ".yaml"
     if by_name or (in_examples and path.stem in names):
         folder = resources.files("cxaxis").joinpath(EXAMPLE_FOLDER)
         return f"{path.stem}.yaml", folder.joinpath(f"{path.stem}.yaml").read_bytes()
-    hint = did_you_mean(path.stem, names)
-    message = f"there is no such protocol file or example. Examples that ship: {hint}"
-    raise UserInputError([error("PROT001", str(source), message)])
+    if path.is_dir() and str(source):
+        message = "this is a directory. Give a protocol file, or the name of an example: "
+        raise UserInputError([error("PROT001", str(source), f"{message}{', '.join(names)}.")])
+    hint = did_you_mean(path.stem, names) if nearest(path.stem, names) else ""
+    shipped = f"Examples that ship: {', '.join(names)}."
+    message = f"there is no such protocol file or example. {hint or shipped}"
+    raise UserInputError([error("PROT001", str(source) or "protocol", message)])
 
 
-def _contradictions(
-    protocol: Protocol, document: LocatedDocument, drugs: Mapping[str, Drug]
-) -> Iterator[Finding]:
-    """Yield what the fields say against each other or against the drugs."""
-    seen: dict[str, int] = {}
-    if len(protocol.arms) < 2:
-        message = (
-            f"arms has {len(protocol.arms)} entries. A trial needs a control and at least one more."
-        )
-        yield error("PROT004", document.where(("arms",)), message)
-    for index, arm in enumerate(protocol.arms):
-        at: Location = ("arms", index, "id")
-        if arm.id in seen:
-            message = f"arms.{index}.id is {arm.id!r}, the id of arms.{seen[arm.id]}. Rename one."
-            yield error("PROT005", document.where(at), message)
-        seen.setdefault(arm.id, index)
-        if not arm.regimens and arm.id != protocol.control:
-            message = (
-                f"arm {arm.id!r} is empty: it adds nothing to the backbone. "
-                "Give it regimens, or make it the control."
-            )
-            yield error("PROT006", document.where(("arms", index)), message)
-    if protocol.control not in seen:
-        message = f"control is {protocol.control!r}, no arm. {did_you_mean(protocol.control, seen)}"
-        yield error("PROT007", document.where(("control",)), message)
-    for index, name in enumerate(protocol.uncertainty.arms):
-        if name not in seen or name == protocol.control:
-            others = [arm for arm in seen if arm != protocol.control]
-            message = f"uncertainty.arms has {name!r}. {did_you_mean(name, others)}"
-            yield error("PROT016", document.where(("uncertainty", "arms", index)), message)
-    if len(set(protocol.endpoints)) != len(protocol.endpoints) or not protocol.endpoints:
-        message = "endpoints must name each end point once, the primary one first."
+def _refusals(failure: ValidationError, document: LocatedDocument) -> Iterator[Finding]:
+    """Yield what the types refused, with a cure in plain words."""
+    found = validation_findings(failure, document, Protocol, code="PROT003")
+    for item, finding in zip(failure.errors(include_url=False), found, strict=True):
+        place = tuple(item["loc"])
+        if place[-1:] == ("dose",) and item["type"] == "model_type":
+            cure = "A dose needs its unit: write {value: 240, unit: ug/kg}"
+        elif item["type"] == "literal_error":
+            cure = f"Use {item['ctx']['expected']}"
+        elif item["type"] in _CURES:
+            cure = _CURES[item["type"]].format(**item.get("ctx", {}))
+        else:
+            yield finding
+            continue
+        yield replace(finding, message=finding.message.replace(item["msg"], cure))
+
+
+def _in_line_order(findings: Iterable[Finding]) -> list[Finding]:
+    def line(finding: Finding) -> int:
+        text = finding.where.rpartition(":")[2]
+        return int(text) if text.isdecimal() else 0
+
+    return sorted(findings, key=line)
+
+
+def _contradictions(protocol: Protocol, document: LocatedDocument) -> Iterator[Finding]:
+    """Yield what the fields of a protocol say against each other."""
+    if len(set(protocol.endpoints)) != len(protocol.endpoints):
+        message = f"endpoints {', '.join(protocol.endpoints)} name one twice. Remove the second."
         yield error("PROT008", document.where(("endpoints",)), message)
-    if protocol.enrolment.accrual_day >= protocol.horizon_day:
+    absent = [name for name in ("OS", "PFS") if name not in protocol.endpoints]
+    if absent:
+        message = (
+            f"endpoints lack {' and '.join(absent)}, which every report shows. "
+            "Add what is missing; the primary end point stands first."
+        )
+        yield error("PROT008", document.where(("endpoints",)), message)
+    horizon_day = protocol.horizon_day
+    if protocol.enrolment.accrual_day >= horizon_day:
         message = (
             f"enrolment.accrual_day {protocol.enrolment.accrual_day:g} is not below horizon_day "
-            f"{protocol.horizon_day:g}: the last patients would have no follow-up. Change one."
+            f"{horizon_day:g}: the last patients would have no follow-up. Change one."
         )
         yield error("PROT017", document.where(("enrolment", "accrual_day")), message)
-    if protocol.visits.first_day >= protocol.horizon_day:
+    visits = protocol.visits
+    if visits.first_day >= horizon_day:
         message = (
-            f"visits.first_day {protocol.visits.first_day:g} is not before horizon_day "
-            f"{protocol.horizon_day:g}. Nothing would be assessed; move one of them."
+            f"visits.first_day {visits.first_day:g} is not before horizon_day "
+            f"{horizon_day:g}. Nothing would be assessed; move one of them."
         )
         yield error("PROT009", document.where(("visits", "first_day")), message)
-    yield from _wiring_findings(protocol, document)
-    for location, item in _prescriptions(protocol):
+    if horizon_day / visits.every_day > MOST_VISITS:
+        message = (
+            f"visits.every_day {visits.every_day:g} makes {horizon_day / visits.every_day:.3g} "
+            f"visits until horizon_day {horizon_day:g}. At most {MOST_VISITS}: raise it."
+        )
+        yield error("PROT019", document.where(("visits", "every_day")), message)
+    for location, item in _prescriptions(document):
+        if item.regimen is None and item.start_day is not None and item.start_day >= horizon_day:
+            key = ".".join(map(str, location))
+            message = (
+                f"{key}.start_day {item.start_day:g} is not before horizon_day {horizon_day:g}: "
+                "nothing would be given. Move one of them."
+            )
+            yield error("PROT018", document.where((*location, "start_day")), message)
+
+
+def _list_findings(document: LocatedDocument, drugs: Mapping[str, Drug]) -> Iterator[Finding]:
+    """Yield what is wrong between arms, control, wiring and drugs.
+
+    Works on what was read, not on the protocol: a fault elsewhere must not hide these.
+    """
+    control = document.value(("control",))
+    arms = document.value(("arms",))
+    if isinstance(arms, list):
+        yield from _arm_findings(arms, control, document)
+    wiring = document.value(("wiring",))
+    for name, option in wiring.items() if isinstance(wiring, dict) else ():
+        if isinstance(option, str):
+            yield from _wiring_findings(name, option, document)
+    for location, item in _prescriptions(document):
         yield from _prescription_findings(item, location, document, drugs)
 
 
-def _wiring_findings(protocol: Protocol, document: LocatedDocument) -> Iterator[Finding]:
+def _arm_findings(arms: list[Any], control: Any, document: LocatedDocument) -> Iterator[Finding]:
+    """Yield too few, equal or empty arms, and names of arms that do not exist."""
+    if len(arms) < 2:
+        count = f"{len(arms)} {'entry' if len(arms) == 1 else 'entries'}"
+        message = f"arms has {count}. A trial needs a control and at least one more."
+        yield error("PROT004", document.where(("arms",)), message)
+    seen: dict[str, int] = {}
+    for index, arm in enumerate(arms):
+        name = arm.get("id") if isinstance(arm, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            message = f"arms.{index}.id is {name!r}, the id of arms.{seen[name]}. Rename one."
+            yield error("PROT005", document.where(("arms", index, "id")), message)
+        seen.setdefault(name, index)
+    # A control that names no arm says nothing about which arm may be empty.
+    for index, arm in enumerate(arms):
+        name = arm.get("id") if isinstance(arm, dict) else None
+        if control in seen and name in seen and name != control and arm.get("regimens", []) == []:
+            message = (
+                f"arm {name!r} is empty: it adds nothing to the backbone. "
+                "Give it regimens, or make it the control."
+            )
+            yield error("PROT006", document.where(("arms", index)), message)
+    if seen and isinstance(control, str) and control not in seen:
+        message = f"control is {control!r}, no arm. {did_you_mean(control, seen)}"
+        yield error("PROT007", document.where(("control",)), message)
+    compared = document.value(("uncertainty", "arms"))
+    for index, name in enumerate(compared if isinstance(compared, list) else ()):
+        if not isinstance(name, str) or (name in seen and name != control):
+            continue
+        what = "the control" if name == control else "no arm"
+        others = [arm for arm in seen if arm != control]
+        message = f"uncertainty.arms has {name!r}, {what}. {did_you_mean(name, others)}"
+        yield error("PROT016", document.where(("uncertainty", "arms", index)), message)
+
+
+def _wiring_findings(name: str, option: str, document: LocatedDocument) -> Iterator[Finding]:
     from cxaxis.core.errors import ModelValueError
     from cxaxis.models.wiring import wiring_from
 
-    for name, option in protocol.wiring.items():
-        try:
-            wiring_from({name: option})
-        except ModelValueError as err:
-            yield error("PROT010", document.where(("wiring", name)), str(err))
+    try:
+        wiring_from({name: option})
+    except ModelValueError as err:
+        yield error("PROT010", document.where(("wiring", name)), str(err))
 
 
-def _prescriptions(protocol: Protocol) -> Iterator[tuple[Location, Prescription]]:
-    for index, item in enumerate(protocol.backbone):
-        yield ("backbone", index), item
-    for position, arm in enumerate(protocol.arms):
-        for index, item in enumerate(arm.regimens):
-            yield ("arms", position, "regimens", index), item
+def _prescriptions(document: LocatedDocument) -> Iterator[tuple[Location, Prescription]]:
+    """Yield the prescriptions that can be read, each with its place in the file."""
+    arms = document.value(("arms",))
+    lists: list[Location] = [("backbone",)]
+    lists += [("arms", i, "regimens") for i in range(len(arms) if isinstance(arms, list) else 0)]
+    for location in lists:
+        items = document.value(location)
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            try:
+                yield (*location, index), Prescription.model_validate(item)
+            except ValidationError:
+                continue
 
 
 def _prescription_findings(
@@ -337,7 +443,8 @@ def _prescription_findings(
             yield error("PROT012", document.where((*location, "regimen")), message)
         return
     if item.route is not None and item.route not in drug.target:
-        message = f"{key}.route is {item.route!r}. {drug.id} goes {' or '.join(drug.target)}."
+        routes = " or ".join(drug.target)
+        message = f"{key}.route is {item.route!r}, by which {drug.id} is not given. Use {routes}."
         yield error("PROT013", document.where((*location, "route")), message)
     if item.dose is not None and item.dose.unit not in drug.dose_units:
         message = (

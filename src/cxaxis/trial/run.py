@@ -19,8 +19,8 @@ from cxaxis.core.hashing import sha256_of
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.evidence import Evidence, Reference, load_evidence, load_references
-from cxaxis.knowledge.parameters import Parameters
-from cxaxis.runs.directory import RunDirectory, open_run
+from cxaxis.knowledge.parameters import Parameters, load_parameters
+from cxaxis.runs.directory import RunDirectory, RunState, inspect_run, open_run
 from cxaxis.runs.executor import check_workers, run_blocks
 from cxaxis.runs.log import timed
 from cxaxis.runs.manifest import read_manifest, run_key
@@ -132,8 +132,20 @@ def _molar_mass(drug: Drug) -> float | None:
     return None if drug.molar_mass is None else drug.molar_mass.g_per_mol
 
 
-def check_cohort(protocol: Protocol, cohort: Cohort) -> None:
-    """Raise `UserInputError` if a cohort does not fill the protocol's arms."""
+def changed_values(cohort: Cohort) -> dict[str, float]:
+    """Return the parameters of a cohort's population that are not as tabled."""
+    rows = load_parameters()
+    return {k: v for k, v in cohort.theta.items() if k in rows and v != rows[k].value}
+
+
+def check_cohort(protocol: Protocol, cohort: Cohort, values: Mapping[str, float]) -> None:
+    """Raise `UserInputError` if a cohort does not fill the arms, or values come beside it."""
+    if values:
+        message = (
+            f"{', '.join(values)}: these patients have their parameters already. "
+            "Set values when the cohort is sampled."
+        )
+        raise UserInputError([error("TRIAL002", "values", message)])
     if len(cohort) != protocol.n_patient:
         message = (
             f"has {len(cohort)} patients, the protocol asks for {protocol.n_patient}. "
@@ -176,10 +188,14 @@ def run_trial(
         If the protocol, a value or the directory cannot be used. Nothing is written then.
     """
     plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
-    setup = set_up(plan, values or {}, tolerances)
-    if cohort is not None:
-        check_cohort(plan, cohort)
     n_worker = check_workers(workers)
+    if out is not None and inspect_run(Path(out)).state in (RunState.COMPLETE, RunState.FOREIGN):
+        open_run(Path(out), {})
+    given = dict(values or {})
+    if cohort is not None:
+        check_cohort(plan, cohort, given)
+        given = changed_values(cohort)
+    setup = set_up(plan, given, tolerances)
     keep = None
     if out is None:
         keep = tempfile.TemporaryDirectory(prefix="cxaxis-trial-")

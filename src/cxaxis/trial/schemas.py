@@ -142,24 +142,30 @@ PARAMETERS: Final = TableSchema(
 
 UNCERTAINTY: Final = TableSchema(
     name="uncertainty",
-    meaning="Pool hazard ratio of each population drawn from what is not known",
+    meaning="Ratio of death rates in each population drawn from what is not known",
     columns=(
         _column("DRAW", "int32", "", "Number of the draw"),
         ANY_ARM,
         _column("PHI", "float64", "", "Causal share of this draw"),
         _column("WIRING", "string", "", "Options that differ from the default"),
-        _column("LOGHR", "float64", "", "Log hazard ratio of death against control", nullable=True),
+        _column(
+            "LOGHR",
+            "float64",
+            "",
+            "Log ratio of deaths per person-time, arm over control",
+            nullable=True,
+        ),
         _column("NPAT", "int32", "", "Patients under each arm"),
     ),
 )
 
 PHI: Final = TableSchema(
     name="phi",
-    meaning="Pool hazard ratio of death at fixed causal shares (counterfactual)",
+    meaning="Ratio of death rates in the pool at fixed causal shares (counterfactual)",
     columns=(
         _column("PHI", "float64", "", "Causal share"),
         ANY_ARM,
-        _column("HR", "float64", "", "Hazard ratio against control", nullable=True),
+        _column("HR", "float64", "", "Deaths per person-time, arm over control", nullable=True),
         _column("LOW", "float64", "", "Lower 95 % limit, paired bootstrap", nullable=True),
         _column("HIGH", "float64", "", "Upper 95 % limit, paired bootstrap", nullable=True),
         _column("NPAT", "int32", "", "Patients under each arm"),

@@ -41,7 +41,7 @@ class PhiTask:
 
 
 def phi_rows(task: PhiTask) -> pd.DataFrame:
-    """Return the hazard ratio of each arm at the task's causal share."""
+    """Return the death-rate ratio of each arm at the task's causal share."""
     import pandas as pd
 
     horizon = float(task.schedule.times_day[-1])
@@ -111,7 +111,7 @@ def options_text(wiring: Wiring) -> str:
 
 
 def draw_rows(task: DrawTask) -> pd.DataFrame:
-    """Return the pool log hazard ratio of each arm in one drawn population.
+    """Return the log ratio of death rates of each arm in one drawn population.
 
     A population without enough eligible patients, or whose patients fail, gives no number.
     """

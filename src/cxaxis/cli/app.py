@@ -1,0 +1,50 @@
+"""The tree of commands. Nothing heavy is imported until a command runs."""
+
+from __future__ import annotations
+
+import typer
+
+from cxaxis.cli import claims, cohort, demo, doctor, library, trial
+
+# The root of the parser's own complaints has no public name.
+USAGE_PROBLEM: type[Exception] = next(
+    kind
+    for kind in typer.BadParameter.__mro__
+    if kind.__name__ == "ClickException" and issubclass(kind, Exception)
+)
+
+app = typer.Typer(
+    name="cxaxis",
+    help="Virtual trials of CXCR4/CXCL12 drugs in oesophageal squamous cell carcinoma. "
+    "Research software: it predicts what its assumptions imply, never what a patient will do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Drawn help takes as long to load as all the rest together.
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.add_typer(trial.app, name="trial")
+app.add_typer(cohort.app, name="cohort")
+app.add_typer(library.drug_app, name="drug")
+app.add_typer(library.model_app, name="model")
+app.add_typer(library.check_app, name="check")
+app.add_typer(claims.app, name="claims")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from cxaxis._version import __version__
+
+        typer.echo(f"cxaxis {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """Virtual trials of CXCR4/CXCL12 drugs in oesophageal squamous cell carcinoma."""

@@ -1,0 +1,109 @@
+"""Damaged tables get findings, never another exception."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxaxis.core.errors import Finding, Severity
+from cxaxis.knowledge.caveats import read_caveats, read_contradictions
+from cxaxis.knowledge.claims import read_claims, read_review_references
+from cxaxis.knowledge.evidence import load_evidence, load_references
+from cxaxis.knowledge.registry import read_registry
+from cxaxis.knowledge.tables import read_bytes
+
+REFERENCES = load_references()
+EVIDENCE = load_evidence(references=REFERENCES)
+CLAIMS = {f"C{number:03d}" for number in range(1, 211)}
+REST = {"claims": CLAIMS, "evidence": EVIDENCE, "references": REFERENCES}
+READERS = {
+    "review_references.tsv": lambda path: read_review_references(path, references=REFERENCES),
+    "claims.tsv": lambda path: read_claims(path, review_references=range(1, 122)),
+    "caveats.tsv": lambda path: read_caveats(path, **REST),
+    "contradictions.tsv": lambda path: read_contradictions(path, **REST),
+    "registry.tsv": lambda path: read_registry(path, **REST),
+}
+# The first lines are enough to damage, and quick to read.
+LINES = {name: read_bytes(None, name)[1].split(b"\n")[:12] for name in READERS}
+
+TEXT = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        ["", ";", ";;", "C999", "NCT1", "1e999", "nan", "-1", "٣", "1/0", "m**9", "a//b", "(", "²"]
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return tmp_path_factory.mktemp("damage") / "table.tsv"
+
+
+def errors_of(name, file, lines):
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    _, findings = READERS[name](file)
+    assert all(isinstance(item, Finding) and str(file) in item.where for item in findings)
+    assert all(item.message and "\n" not in item.where for item in findings)
+    return [item for item in findings if item.severity is Severity.ERROR]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_undamaged_lines_have_no_error(name, file):
+    assert errors_of(name, file, LINES[name]) == []
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(data=st.data())
+def test_a_cell_replaced_by_anything(name, file, data):
+    lines = list(LINES[name])
+    at = data.draw(st.integers(0, len(lines) - 1))
+    cells = lines[at].split(b"\t")
+    column = data.draw(st.integers(0, len(cells) - 1))
+    cells[column] = data.draw(TEXT).encode()
+    lines[at] = b"\t".join(cells)
+    errors_of(name, file, lines)
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(data=st.data())
+def test_bytes_strewn_in(name, file, data):
+    content = b"\n".join(LINES[name])
+    start = data.draw(st.integers(0, len(content)))
+    stop = data.draw(st.integers(start, min(len(content), start + 200)))
+    content = content[:start] + data.draw(st.binary(max_size=20)) + content[stop:]
+    errors_of(name, file, [content])
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(data=st.data())
+def test_a_row_that_stands_twice_or_lost_a_cell_is_found(name, file, data):
+    lines = list(LINES[name])
+    at = data.draw(st.integers(1, len(lines) - 1))
+    assert errors_of(name, file, [*lines, lines[at]]) != []
+    shorter = lines[at].split(b"\t")
+    del shorter[data.draw(st.integers(0, len(shorter) - 1))]
+    lines[at] = b"\t".join(shorter)
+    assert errors_of(name, file, lines) != []
+
+
+@given(data=st.data())
+def test_an_interval_that_runs_backwards_is_found(file, data):
+    lines = list(LINES["contradictions.tsv"])
+    header = lines[0].split(b"\t")
+    low = data.draw(st.floats(-1e6, 1e6))
+    high = data.draw(st.floats(-1e6, 1e6).filter(lambda item: item < low))
+    cells = lines[4].split(b"\t")
+    cells[header.index(b"low")] = repr(low).encode()
+    cells[header.index(b"high")] = repr(high).encode()
+    lines[4] = b"\t".join(cells)
+    assert "CONT011" in {item.code for item in errors_of("contradictions.tsv", file, lines)}
+
+
+@given(digits=st.integers(0, 20).filter(lambda item: item != 8), data=st.data())
+def test_a_trial_number_of_another_length_is_found(file, digits, data):
+    lines = list(LINES["registry.tsv"])
+    header = lines[0].split(b"\t")
+    number = data.draw(st.text("0123456789", min_size=digits, max_size=digits))
+    cells = lines[2].split(b"\t")
+    cells[header.index(b"nct")] = f"NCT{number}".encode()
+    lines[2] = b"\t".join(cells)
+    assert "REGI010" in {item.code for item in errors_of("registry.tsv", file, lines)}

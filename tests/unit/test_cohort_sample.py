@@ -1,0 +1,203 @@
+"""Sampling: a patient is itself in any cohort, stages fill their quotas, staining has its share."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxaxis.cohort.population import central_theta
+from cxaxis.cohort.sample import (
+    STAGES,
+    ScreeningError,
+    sample_cohort,
+    sample_eligible,
+    screen,
+    stage_group,
+    stage_quotas,
+)
+from cxaxis.core.errors import ModelValueError
+from cxaxis.core.outcomes import Outcome, PatientOutcome
+from cxaxis.engine.protocol import SimulationResult, Tolerances
+from cxaxis.engine.reference import ReferenceEngine
+from cxaxis.patient.readouts import cells_of_diameter
+from science_support import eligible, parameters_with, patient_model
+
+ROWS = parameters_with()
+MODEL = patient_model()
+CENTRAL = central_theta(ROWS)
+
+
+class StillEngine:
+    """Answers at once: every output is 0.5. For what sampling decides before any simulation."""
+
+    name = "still"
+
+    def __init__(self, failing=()):
+        self.failing = failing
+
+    def simulate(self, sbml, parameters, doses, times, outputs, *, tolerances=None):
+        n = parameters.n_patient
+        n_time = np.asarray(times).shape[-1]
+        outcomes = tuple(
+            PatientOutcome(
+                outcome=Outcome.NON_FINITE if k in self.failing else Outcome.COMPLETED, time=1.0
+            )
+            for k in range(n)
+        )
+        return SimulationResult(
+            times=np.asarray(times),
+            names=tuple(outputs),
+            values=np.full((n, n_time, len(outputs)), 0.5),
+            outcomes=outcomes,
+            tolerances=tolerances or Tolerances(),
+        )
+
+
+def small(n, **options):
+    return sample_cohort(n, 31, parameters=ROWS, model=MODEL, **options)
+
+
+def same_patients(one, other):
+    """Compare the patients that two cohorts share; return how many."""
+    shared = sorted(set(one.indices) & set(other.indices))
+    for index in shared:
+        a, b = one.indices.index(index), other.indices.index(index)
+        assert np.array_equal(one.table.values[a], other.table.values[b])
+        for name, values in one.covariates.items():
+            assert values[a] == other.covariates[name][b], name
+    return len(shared)
+
+
+def test_a_patient_is_the_same_in_a_cohort_of_any_size():
+    few, many = small(5), small(40)
+    assert few.table.names == many.table.names
+    assert same_patients(few, many) == 5
+
+
+def test_a_patient_is_the_same_screened_in_any_company():
+    block = screen(MODEL, ROWS, CENTRAL, [9, 4], ReferenceEngine(), seed=31)
+    many = small(40)
+    for position, index in enumerate(block.indices):
+        if index in many.indices:
+            row = many.indices.index(index)
+            assert np.array_equal(block.diagnosis.patients.values[position], many.table.values[row])
+    assert set(block.indices) & set(many.indices)
+
+
+def test_the_cohort_does_not_depend_on_the_number_of_workers():
+    one, two = small(30), small(30, workers=2)
+    assert one.indices == two.indices
+    assert one.screened == two.screened
+    assert same_patients(one, two) == 30
+
+
+def test_another_seed_gives_other_patients():
+    other = sample_cohort(5, 32, parameters=ROWS, model=MODEL)
+    assert not np.array_equal(other.table.values, small(5).table.values)
+
+
+def test_stages_fill_their_quotas_and_distant_disease_is_kept_out():
+    cohort = small(40)
+    quotas = stage_quotas(40, CENTRAL)
+    found = {stage: int((cohort.covariates["stage"] == stage).sum()) for stage in STAGES}
+    assert found == quotas
+    assert quotas == {"II": 9, "III": 25, "IVA": 6}
+    screened = cohort.screened
+    others = screened["distant"] + screened["stage_full"] + screened["failed"]
+    assert screened["screened"] == 40 + others
+
+
+@given(n=st.integers(1, 2000), ii=st.floats(0.01, 0.6), iii=st.floats(0.01, 0.39))
+def test_quotas_add_up_and_follow_the_shares(n, ii, iii):
+    quotas = stage_quotas(n, {"share_stage_ii": ii, "share_stage_iii": iii})
+    assert sum(quotas.values()) == n
+    for stage, share in zip(STAGES, (ii, iii, 1 - ii - iii), strict=True):
+        assert abs(quotas[stage] - n * share) < 1
+        assert quotas[stage] >= 0
+
+
+def test_shares_above_one_are_refused():
+    with pytest.raises(ModelValueError, match="exceed 1 together"):
+        stage_quotas(10, {"share_stage_ii": 0.6, "share_stage_iii": 0.5})
+
+
+def test_stage_groups_are_those_of_squamous_cancer():
+    t = np.array([2, 2, 2, 3, 3, 3, 4, 4, 3])
+    nodes = np.array([0, 2, 3, 0, 1, 3, 0, 3, 0])
+    distant = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1])
+    expected = ["II", "II", "III", "II", "III", "III", "IVA", "IVA", "IVB"]
+    assert stage_group(t, nodes, distant).tolist() == expected
+
+
+@cache
+def unselected(n=2000, failing=()):
+    return screen(MODEL, ROWS, CENTRAL, range(n), StillEngine(failing), seed=8)
+
+
+def test_58_per_cent_of_unselected_tumours_stain_for_cxcr4():
+    high = np.mean(unselected().covariates["cxcr4_ihc"] == "high")
+    assert high == pytest.approx(0.58, abs=0.02 + 3 * np.sqrt(0.58 * 0.42 / 2000))
+
+
+def test_more_receptors_stain_more_often_yet_not_always():
+    about = unselected().covariates
+    many = about["cxcr4_per_cell"] > 2 * 16_700
+    few = about["cxcr4_per_cell"] < 16_700 / 2
+    assert np.mean(about["cxcr4_ihc"][many] == "high") > 0.95
+    assert np.mean(about["cxcr4_ihc"][few] == "high") < 0.05
+    near = ~many & ~few
+    disagree = (about["cxcr4_ihc"] == "high") != (about["cxcr4_per_cell"] > 16_700)
+    assert disagree[near].any()
+
+
+def test_t_categories_and_sex_have_their_shares():
+    about = unselected().covariates
+    n = len(about["t"])
+    for found, share in (
+        (np.mean(about["t"] == 2), CENTRAL["share_t2"]),
+        (np.mean(about["t"] == 3), CENTRAL["share_t3"]),
+        (np.mean(about["sex"] == "M"), CENTRAL["share_male"]),
+    ):
+        assert found == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / n))
+    for category, name in ((2, "diameter_t2"), (4, "diameter_t4")):
+        sizes = about["diameter_mm"][about["t"] == category]
+        assert np.median(sizes) == pytest.approx(CENTRAL[name], rel=0.06)
+
+
+def test_a_patient_that_fails_is_staged_as_failed():
+    block = unselected(6, failing=(2,))
+    assert block.stage.tolist().count("failed") == 1
+    assert block.stage[2] == "failed"
+
+
+def test_cells_at_diagnosis_fill_the_diameter():
+    cohort = eligible(6, 21)
+    expected = cells_of_diameter(
+        cohort.covariates["diameter_mm"],
+        cells_per_mL=cohort.table.column("tumour_cell_density") / 1e3,
+    )
+    assert cohort.table.column("cells_at_diagnosis") == pytest.approx(expected)
+    assert np.array_equal(cohort.table.column("body_weight"), cohort.covariates["weight_kg"])
+
+
+def test_eligible_patients_of_a_drawn_population_need_no_stage_mix():
+    cohort = eligible(6, 21)
+    assert len(cohort) == 6
+    assert set(cohort.covariates["stage"]) <= set(STAGES)
+    assert cohort.rows([4, 1]).labels == (cohort.labels[4], cohort.labels[1])
+    assert list(cohort.to_frame()["subject"]) == list(cohort.labels)
+    assert "<table" in cohort._repr_html_()
+
+
+def test_a_population_without_eligible_patients_says_so():
+    spread = {**CENTRAL, "seeding_rate_blood": 1e3, "vigour": 3.0}
+    with pytest.raises(ScreeningError, match="0 of 40 patients screened are eligible, 1 are"):
+        sample_eligible(MODEL, ROWS, spread, 1, seed=3)
+
+
+@pytest.mark.parametrize("n", [0, -3])
+def test_a_cohort_needs_a_patient(n):
+    with pytest.raises(ModelValueError, match="at least 1 patient"):
+        sample_cohort(n)

@@ -1,0 +1,106 @@
+"""The composer: connected ports, ids declared once, readable complaints."""
+
+import pytest
+
+from cxaxis.models import compose as module
+from cxaxis.models.compose import ModelSourceError, compose, parse_submodel
+
+UNITS = "unit nM = 1e-9 mole / litre;\nunit time_unit = TIME;\nunit per_time = 1 / TIME;\n"
+DECAY = """model decay(amount)
+  rate has per_time;   // how fast
+  amount' = -rate * amount;
+end
+"""
+
+
+@pytest.fixture
+def sources(monkeypatch):
+    """A library of Antimony files held in memory."""
+    files = {"units.ant": UNITS, "functions.ant": "", "decay.ant": DECAY}
+    monkeypatch.setattr(module, "read_source", files.__getitem__)
+    return files
+
+
+def test_a_submodel_used_once_keeps_its_bare_ids(sources):
+    sources["top.ant"] = "model top()\n  x has nM;\n  x = 1;\n  one: decay(x);\nend\n"
+    found = compose("top", time_unit="day")
+    assert found.constants == {"rate": ("rate",)}
+    assert "x' = -rate * x;" in found.text
+    assert "unit time_unit = (86400 second);" in found.text
+    assert "// how fast" not in found.text
+
+
+def test_a_repeated_submodel_prefixes_its_ids_and_may_bind_either_row(sources):
+    sources["top.ant"] = (
+        "model top()\n  x has nM;\n  y has nM;\n  x = 1;\n  y = 0;\n"
+        "  one: decay(x);\n  two: decay(y);\nend\n"
+    )
+    found = compose("top", time_unit="second")
+    assert found.constants == {"one_rate": ("one_rate", "rate"), "two_rate": ("two_rate", "rate")}
+    assert "y' = -two_rate * y;" in found.text
+
+
+def test_a_constant_with_a_literal_is_an_input_and_an_expression_is_not(sources):
+    sources["top.ant"] = (
+        "model top()\n  x has nM;\n  x = 1;\n  given has nM;\n  given = 2;\n"
+        "  half has nM;\n  half = given / 2;\n  one: decay(x);\nend\n"
+    )
+    found = compose("top", time_unit="day")
+    assert found.inputs == {"given"}
+    assert set(found.constants) == {"rate"}
+
+
+def test_an_unconnected_port_is_named(sources):
+    sources["top.ant"] = "model top()\n  x has nM;\n  one: decay();\nend\n"
+    with pytest.raises(ModelSourceError, match=r"one: decay has 1 ports, 0 .*unconnected: amount"):
+        compose("top", time_unit="day")
+
+
+def test_an_argument_too_many_is_refused(sources):
+    sources["top.ant"] = "model top()\n  x has nM;\n  one: decay(x, x);\nend\n"
+    with pytest.raises(ModelSourceError, match="1 ports, 2 connected"):
+        compose("top", time_unit="day")
+
+
+def test_an_undeclared_id_is_named_with_the_nearest(sources):
+    sources["top.ant"] = "model top()\n  xylose has nM;\n  one: decay(xylos);\nend\n"
+    with pytest.raises(ModelSourceError, match=r"'xylos' in .*Did you mean xylose"):
+        compose("top", time_unit="day")
+
+
+def test_an_id_declared_twice_is_named(sources):
+    sources["top.ant"] = "model top()\n  x has nM;\n  x has nM;\n  one: decay(x);\nend\n"
+    with pytest.raises(ModelSourceError, match="declared more than once: x"):
+        compose("top", time_unit="day")
+
+
+def test_an_id_of_the_top_and_of_a_submodel_used_once_clash(sources):
+    sources["top.ant"] = "model top()\n  x has nM;\n  rate has per_time;\n  one: decay(x);\nend\n"
+    with pytest.raises(ModelSourceError, match="declared more than once: rate"):
+        compose("top", time_unit="day")
+
+
+def test_a_compartment_may_also_state_its_unit(sources):
+    sources["top.ant"] = (
+        "model top()\n  compartment dish;  dish has litre;\n  species x in dish;\n"
+        "  J_lose: x => ;  dish * rate * x;\n  rate has per_time;\nend\n"
+    )
+    found = compose("top", time_unit="day")
+    assert set(found.constants) == {"dish", "rate"}
+    assert "J_lose: x =>; dish * rate * x;" in found.text
+
+
+def test_a_file_that_is_no_model_is_refused():
+    with pytest.raises(ModelSourceError, match="one 'model name"):
+        parse_submodel("x = 1;")
+
+
+def test_a_statement_without_semicolon_is_shown():
+    with pytest.raises(ModelSourceError, match="without semicolon: 'y = 2'"):
+        parse_submodel("model a()\n  x = 1;\n  y = 2\nend\n")
+
+
+def test_a_reaction_and_its_rate_stay_one_statement():
+    model = parse_submodel("model a(p, q)\n  J_a: p -> q;\n    k * p;\n  k has per_time;\nend\n")
+    assert model.statements == ("J_a: p -> q; k * p", "k has per_time")
+    assert model.ports == ("p", "q")

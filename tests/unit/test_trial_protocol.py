@@ -1,0 +1,130 @@
+"""Protocol files: every mistake found at once, with file, line, key, value and cure."""
+
+from importlib import resources
+
+import pytest
+
+from cxaxis.core.errors import UserInputError
+from cxaxis.knowledge.drugs import load_drugs
+from cxaxis.knowledge.wirings import load_wirings
+from cxaxis.models.wiring import wiring_options
+from cxaxis.trial.protocol import arm_regimens, example_names, read_protocol
+from cxaxis.trial.uncertainty import draw_wiring, options_text
+
+TEXT = (resources.files("cxaxis") / "examples" / "crt_plerixafor_small.yaml").read_text("utf-8")
+
+
+def findings_of(tmp_path, *replacements):
+    """Findings of the example with some text replaced, as lines."""
+    text = TEXT
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / "protocol.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserInputError) as caught:
+        read_protocol(path)
+    for finding in caught.value.findings:
+        assert "protocol.yaml:" in finding.where
+    return [str(finding) for finding in caught.value.findings]
+
+
+def line_of(part):
+    return next(i for i, line in enumerate(TEXT.splitlines(), start=1) if part in line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("drug: plerixafor", "drug: plerixafr", "drug: plerixafor", ["plerixafr", "plerixafor?"]),
+        ("value: 240", "value: -240", "value: 240", ["-240", "dose"]),
+        ("unit: ug/kg}", "unit: ug/acre}", "unit: ug/kg}", ["ug/acre"]),
+        ("unit: ug/kg}", "unit: Gy}", "unit: ug/kg}", ["Gy", "Use one of"]),
+        ("id: plerixafor_daily", "id: control", "id: plerixafor_daily", ["control", "Rename"]),
+        ("patients_per_ratio_unit: 12", "patients_per_ratio_unit: 0", "patients_per", ["0"]),
+        ("horizon_day: 366", "horizon_day: 0", "horizon_day", ["horizon_day", "0"]),
+        ("control: control", "control: contrl", "control: control", ["contrl", "control?"]),
+        ("route: subcutaneous", "route: oral", "route: subcutaneous", ["oral", "subcutaneous"]),
+        ("seed: 20261122", "sed: 20261122", "seed: 20261122", ["sed"]),
+        ("regimen: definitive_50_4_gy", "regimen: definitive_50_gy", "definitive_50_4", ["50_4"]),
+        ("first_day: 84", "first_day: 400", "first_day", ["400", "366"]),
+        ("endpoints: [OS,", "endpoints: [OS, OS,", "endpoints", ["endpoints", "twice"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_value_and_cure(tmp_path, old, new, line, words):
+    found = findings_of(tmp_path, (old, new))
+    named = [text for text in found if f"protocol.yaml:{line_of(line)} " in text]
+    assert named, found
+    for word in words:
+        assert any(word in text for text in named), (word, found)
+
+
+def test_all_mistakes_are_found_at_once(tmp_path):
+    found = findings_of(
+        tmp_path,
+        ("value: 240", "value: -240"),
+        ("horizon_day: 366", "horizon_day: 0"),
+        ("patients_per_ratio_unit: 12", "patients_per_ratio_unit: 0"),
+    )
+    assert len(found) >= 3
+
+
+def test_an_empty_arm_is_refused(tmp_path):
+    start = TEXT.index("    regimens:\n")
+    end = TEXT.index("  - id: plerixafor_infusion")
+    found = findings_of(tmp_path, (TEXT[start:end], ""))
+    assert any("is empty" in text and "plerixafor_daily" in text for text in found)
+
+
+def test_text_that_is_no_yaml_is_refused(tmp_path):
+    path = tmp_path / "protocol.yaml"
+    for text in ("title: [unclosed", "just words", "- a\n- b\n", ""):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(UserInputError, match=r"protocol\.yaml"):
+            read_protocol(path)
+
+
+def test_an_unknown_example_names_the_known_ones():
+    with pytest.raises(UserInputError, match="crt_plerixafor"):
+        read_protocol("crt_plerixafr")
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_examples_are_valid_and_read_back_from_their_canonical_form(name):
+    protocol = read_protocol(name)
+    again = type(protocol).model_validate(protocol.canonical())
+    assert again == protocol
+    assert again.sha256 == protocol.sha256
+    assert read_protocol(f"examples/{name}.yaml") == protocol
+
+
+def test_an_arm_gets_the_backbone_and_its_own():
+    protocol = read_protocol("crt_plerixafor")
+    drugs = load_drugs()
+    for arm in protocol.arms:
+        given = [drug.id for drug, _ in arm_regimens(protocol, arm, drugs)]
+        assert given[:3] == ["radiotherapy", "cisplatin", "fluorouracil"]
+        assert given[3:] == [item.drug for item in arm.regimens]
+
+
+def test_the_demonstration_is_50_4_gray_with_400_ug_per_kg_day_beside_the_label():
+    protocol = read_protocol("crt_plerixafor")
+    assert protocol.n_patient == 600
+    assert protocol.horizon_day == 1096
+    doses = [arm.regimens[0].dose for arm in protocol.arms if arm.regimens]
+    assert [(dose.value, dose.unit) for dose in doses] == [(240, "ug/kg"), (400, "ug/kg/day")]
+
+
+def test_wirings_are_drawn_with_their_prior_weights():
+    wirings = load_wirings()
+    draws = [draw_wiring(wirings, seed=3, draw=k) for k in range(1500)]
+    for name in wiring_options():
+        weight = next(row.prior_weight for row in wirings[name] if row.option == "on")
+        share = sum(getattr(wiring, name) == "on" for wiring in draws) / 1500
+        assert share == pytest.approx(weight, abs=3 * (weight * (1 - weight) / 1500) ** 0.5)
+    assert {options_text(wiring) for wiring in draws} == {
+        "default",
+        "niche_release=on",
+        "ackr3_survival=on",
+        "niche_release=on, ackr3_survival=on",
+    }
