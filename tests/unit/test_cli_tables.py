@@ -101,10 +101,13 @@ def test_a_treated_arm_without_events_is_no_reference(summary):
     assert ratios == ["reference", "2.92 (0.57 to 15.09)", "not estimable"]
 
 
-def test_one_draw_is_singular(summary):
+def test_notes_count_patients_and_draws(summary):
     notes = headline_notes(summary)
     assert any("600 patients under both arms" in note for note in notes)
-    assert any("over 1 draw of parameters" in note for note in notes)
+    (prior,) = [note for note in notes if note.startswith("Prior predictive")]
+    n_draws = summary["prior_predictive"][0]["n_draws"]
+    harmful = round(summary["prior_predictive"][0]["p_harm"] * n_draws)
+    assert f"in {harmful} of {n_draws} draws" in prior
 
 
 @pytest.mark.parametrize(

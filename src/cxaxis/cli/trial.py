@@ -69,7 +69,7 @@ def _check_size(plan: Protocol, patients: Cohort, directory: Path) -> None:
     from cxaxis.trial.run import check_cohort
 
     try:
-        check_cohort(plan, patients)
+        check_cohort(plan, patients, {})
     except UserInputError as err:
         where = f"--cohort {directory}"
         raise UserInputError([replace(item, where=where) for item in err.findings]) from None
