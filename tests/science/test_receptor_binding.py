@@ -195,3 +195,30 @@ def test_no_concentration_falls_below_zero(turnover):
     dish = crowded_dish(np.geomspace(1e-4, 1e3, 60), turnover=turnover)
     for name, level in dish.items():
         assert level.min() > -1e-9, name
+
+
+def alive(**values):
+    """Concentrations (nM) at rest with production, turnover and loss as tabled."""
+    columns = {"cxcl12_production": 1e-3, "cxcr4_density": 1.0, "ackr3_density": 1.0, **values}
+    result = run(MODEL, table(**columns), [30 * 24 * HOUR], SPECIES)
+    return {name: result.of(name)[0, -1] for name in SPECIES}
+
+
+def test_ligand_wears_its_receptor_down_and_blockade_restores_it():
+    def surface(end):
+        return end["cxcr4"] + end["cxcl12_cxcr4"] + end["antagonist_cxcr4"]
+
+    assert surface(alive(cxcl12_production=0.0)) == pytest.approx(1.0, rel=1e-6)
+    worn = surface(alive())
+    assert worn < 1.0
+    assert worn < surface(alive(antagonist=1e4)) <= 1.0 + 1e-6
+
+
+def test_production_balances_every_loss_at_rest():
+    end = alive(neutraliser=0.0)
+    loss = (
+        in_model_units(MODEL, "k_loss_cxcl12") * end["cxcl12"]
+        + in_model_units(MODEL, "k_loss_cxcl12_cxcr4") * end["cxcl12_cxcr4"]
+        + in_model_units(MODEL, "k_scavenge_ackr3") * end["cxcl12_ackr3"]
+    )
+    assert loss == pytest.approx(1e-3, rel=1e-6)

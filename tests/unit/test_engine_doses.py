@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cxaxis.core.errors import ModelValueError
 from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable, amounts_given, stops_of
@@ -44,6 +46,24 @@ def test_rates_between_stops_add_up_to_the_amounts_given():
     rates = [dict(stop.rates)["depot"] for stop in stops]
     assert np.diff(times) @ np.array(rates[:-1]) == pytest.approx(20.0, rel=1e-12)
     assert rates[-1] == 0
+
+
+@given(
+    starts=st.lists(st.floats(0, 50), min_size=1, max_size=6),
+    duration=st.floats(0.1, 20),
+    horizon=st.floats(1, 60),
+)
+def test_infusions_deliver_what_fits_before_the_horizon(starts, duration, horizon):
+    stops = stops_of([dose(start, 2.0, duration) for start in starts], horizon)
+    times = [stop.time for stop in stops]
+    assert times == sorted(set(times))
+    assert all(time < horizon for time in times)
+    lengths = np.diff([*times, horizon])
+    delivered = sum(
+        dict(stop.rates)["depot"] * length for stop, length in zip(stops, lengths, strict=True)
+    )
+    inside = [max(0.0, min(start + duration, horizon) - start) for start in starts]
+    assert delivered == pytest.approx(2.0 / duration * sum(inside), rel=1e-9)
 
 
 def test_a_dose_of_nothing_makes_no_stop():

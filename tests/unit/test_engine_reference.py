@@ -107,6 +107,15 @@ def test_infusions_into_one_target_overlap_and_meet():
     assert tenths == pytest.approx(whole, rel=1e-6)
 
 
+def test_a_dose_of_nothing_changes_not_one_bit():
+    outputs, times = ["tumour_log", "death_hazard"], np.linspace(0.0, 5.0, 11)
+    doses = [bolus("rt", 1.8, 1.0)]
+    nothing = [bolus("plerixafor_depot", 0.0, 0.5), infusion("cisplatin_central", 0.0, 0.3, 2.0)]
+    plain = run(MODEL, DECAY, times, outputs, doses)
+    padded = run(MODEL, DECAY, times, outputs, doses + nothing)
+    assert np.array_equal(padded.values, plain.values)
+
+
 def test_an_infusion_past_the_horizon_gives_what_fits():
     result = run(
         MODEL,
@@ -282,6 +291,7 @@ def test_failure_is_an_outcome_of_its_patient_alone():
     assert broken.outcome in {Outcome.STEP_TOO_SMALL, Outcome.NON_FINITE, Outcome.STEP_LIMIT}
     assert broken.advice
     assert broken.time < 5.0
+    assert broken.state in MODEL.states
     assert np.isnan(result.values[1, -1]).all()
     assert np.isfinite(result.values[[0, 2]]).all()
     assert np.array_equal(result.values[0], result.values[2])

@@ -58,4 +58,5 @@ def is_unit(text: str) -> bool:
         registry().parse_units(text)
     except Exception:  # odd text makes the unit parser raise almost anything
         return False
-    return bool(text.strip())
+    # Floor division would read a slip of the pen as a unit and give 0.
+    return bool(text.strip()) and "//" not in text
