@@ -361,3 +361,9 @@ def test_doses_for_everybody_reach_everybody():
         [bolus("rt", 1.0), bolus("rt", 2.0, patient=1)],
     )
     assert result.of("rt")[:, 0].tolist() == [1.0, 3.0]
+
+
+def test_a_choice_of_no_patients_is_an_empty_table():
+    none = table(body_weight=[60.0, 70.0]).rows([])
+    assert none.values.shape == (0, 1)
+    assert none.names == ("body_weight",)

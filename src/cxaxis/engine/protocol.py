@@ -78,7 +78,7 @@ class ParameterTable:
 
     def rows(self, index: Sequence[int] | np.ndarray) -> ParameterTable:
         """Return the table of the patients at ``index``."""
-        return ParameterTable(self.names, self.values[np.asarray(index)])
+        return ParameterTable(self.names, self.values[np.asarray(index, dtype=np.intp)])
 
     def _index(self, name: str) -> int:
         if name not in self.names:
