@@ -38,12 +38,12 @@ def project(tool, monkeypatch, tmp_path):
 
 
 def test_only_where_packages_come_from_reaches_pip(tool, monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example/packages")
     monkeypatch.setenv("PIP_TARGET", "/elsewhere")
     monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     seen = tool.pip_environment()
-    assert seen["PIP_INDEX_URL"] == "https://mirror.example/simple"
+    assert seen["PIP_INDEX_URL"] == "https://mirror.example/packages"
     assert seen["PIP_REQUIRE_VIRTUALENV"] == "0"
     assert not {"PIP_TARGET", "PYTHONPATH"} & set(seen)
 
