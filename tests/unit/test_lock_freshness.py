@@ -70,7 +70,10 @@ def test_a_changed_dependency_makes_both_locks_stale(checker, fresh):
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda text: text + "--index-url https://example.org/packages\n", "an option or an address"),
+        (
+            lambda text: text + "--index-url https://example.org/packages\n",
+            "an option or an address",
+        ),
         (lambda text: text + "left @ https://example.org/left.whl\n", "an option or an address"),
         (lambda text: text + "rich==15.0.0\n", "rich==15.0.0 has no hash"),
         (lambda text: text.replace("pytest==", "pytest-x=="), "pytest of pyproject.toml is miss"),

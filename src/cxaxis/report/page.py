@@ -22,6 +22,7 @@ from cxaxis.report import drawings, ratio_drawings, readings, verdict, words
 from cxaxis.report.source import Occupancy, TrialRun, read_trial_run
 from cxaxis.runs.files import write_text_durably
 from cxaxis.stats.proportions import exact_proportion
+from cxaxis.trial.run import Trial
 
 PAGE_NAME = "report.html"
 STATUSES = {
@@ -33,13 +34,13 @@ STATUSES = {
 _MOST_FAILED_SHOWN = 50
 
 
-def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
+def report(run: Trial | Path | str, out: Path | str | None = None) -> Path:
     """Write the report of a trial run.
 
     Parameters
     ----------
-    run_dir
-        Directory of a complete trial run.
+    run
+        A finished trial, or the directory of a complete run.
     out
         File to write, or a directory that gets ``report.html``; by default ``report.html``
         in the run directory. An existing report is replaced.
@@ -54,7 +55,7 @@ def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
         With every finding: the directory is absent, incomplete or not a trial, a table was
         changed, the summary cannot be used, or ``out`` cannot be written.
     """
-    source = Path(run_dir)
+    source = run.path if isinstance(run, Trial) else Path(run)
     target = _target(source, out)
     page = render(read_trial_run(source))
     try:
