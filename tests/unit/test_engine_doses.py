@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxaxis.core.errors import ModelValueError
-from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable, amounts_given, stops_of
+from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable, stops_of
 
 
 def dose(time, amount, duration=0.0, target="depot", patient=ALL_PATIENTS):
@@ -68,8 +68,3 @@ def test_infusions_deliver_what_fits_before_the_horizon(starts, duration, horizo
 
 def test_a_dose_of_nothing_makes_no_stop():
     assert stops_of((dose(1, 0), dose(2, 0, 3)), horizon=10.0) == ()
-
-
-def test_amounts_given_counts_everybodys_and_own_doses():
-    table = DoseTable((dose(0, 1), dose(1, 2, 0.5, patient=1), dose(0, 7, target="other")))
-    assert np.array_equal(amounts_given(table, "depot", 3), [1, 3, 1])

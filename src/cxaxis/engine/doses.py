@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cxaxis.core.arrays import FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
 
 ALL_PATIENTS = -1
@@ -107,14 +106,3 @@ def stops_of(doses: Sequence[Dose], horizon: float) -> tuple[Stop, ...]:
         )
         stops.append(Stop(time=time, boluses=boluses, rates=rates))
     return tuple(stops)
-
-
-def amounts_given(table: DoseTable, target: str, n_patient: int) -> FloatArray:
-    """Return the total amount given to ``target``, shape ``(n_patient,)``."""
-    total = np.zeros(n_patient)
-    patients: IntArray = np.arange(n_patient)
-    for dose in table.rows:
-        if dose.target == target:
-            rows = patients if dose.patient == ALL_PATIENTS else np.array([dose.patient])
-            total[rows] += dose.amount
-    return total

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, Literal, cast, get_args
 
 from cxaxis.core.errors import Finding, ModelValueError, error, raise_on_errors
@@ -27,6 +26,7 @@ from cxaxis.knowledge.tables import (
     choice_findings,
     parse_number,
     read_table,
+    sound_rows,
     split_ids,
 )
 
@@ -236,17 +236,14 @@ def read_caveats(
 ) -> tuple[Mapping[str, Caveat], tuple[Finding, ...]]:
     """Return the caveats that could be read and every finding on the table."""
     table = read_table(path, "caveats.tsv", CAVEAT_COLUMNS)
-    findings = list(table.findings)
-    caveats: dict[str, Caveat] = {}
-    for row in table.rows:
-        found = [
-            *_caveat_findings(row, claims),
-            *basis_findings(row, "basis", evidence=evidence, references=references, code="CAVE005"),
-        ]
-        findings += found
-        if not found:
-            caveats[row["id"]] = _caveat(row)
-    return MappingProxyType(caveats), tuple(findings)
+
+    def findings_of(row: Row) -> Iterator[Finding]:
+        yield from _caveat_findings(row, claims)
+        yield from basis_findings(
+            row, "basis", evidence=evidence, references=references, code="CAVE005"
+        )
+
+    return sound_rows(table, findings_of, _caveat)
 
 
 def _caveat(row: Row) -> Caveat:
@@ -306,17 +303,12 @@ def read_contradictions(
 ) -> tuple[Mapping[str, Contradiction], tuple[Finding, ...]]:
     """Return the readings that could be read and every finding on the table."""
     table = read_table(path, "contradictions.tsv", CONTRADICTION_COLUMNS)
-    findings = list(table.findings)
-    contradictions: dict[str, Contradiction] = {}
-    for row in table.rows:
-        found = [
-            *_reading_findings(row, claims, evidence, references),
-            *_size_findings(row),
-        ]
-        findings += found
-        if not found:
-            contradictions[row["id"]] = _contradiction(row)
-    return MappingProxyType(contradictions), tuple(findings)
+
+    def findings_of(row: Row) -> Iterator[Finding]:
+        yield from _reading_findings(row, claims, evidence, references)
+        yield from _size_findings(row)
+
+    return sound_rows(table, findings_of, _contradiction)
 
 
 def _contradiction(row: Row) -> Contradiction:

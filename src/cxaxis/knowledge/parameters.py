@@ -23,6 +23,7 @@ from cxaxis.knowledge.tables import (
     choice_findings,
     parse_number,
     read_table,
+    sound_rows,
     split_ids,
 )
 
@@ -153,14 +154,10 @@ def read_parameters(
 ) -> tuple[Parameters, tuple[Finding, ...]]:
     """Return the parameters that could be read and every finding on the table."""
     table = read_table(path, "parameters.tsv", PARAMETER_COLUMNS)
-    findings = list(table.findings)
-    rows: dict[str, Parameter] = {}
-    for row in table.rows:
-        found = [*_form_findings(row), *_support_findings(row, evidence)]
-        findings += found
-        if not found:
-            rows[row["id"]] = _parameter(row)
-    return Parameters(rows), tuple(findings)
+    rows, findings = sound_rows(
+        table, lambda row: [*_form_findings(row), *_support_findings(row, evidence)], _parameter
+    )
+    return Parameters(rows), findings
 
 
 def value_problem(value: float, scale: Scale) -> str:

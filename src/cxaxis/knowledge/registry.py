@@ -26,7 +26,14 @@ from cxaxis.knowledge.evidence import (
     load_evidence,
     load_references,
 )
-from cxaxis.knowledge.tables import Row, bad_cell, choice_findings, read_table, split_ids
+from cxaxis.knowledge.tables import (
+    Row,
+    bad_cell,
+    choice_findings,
+    read_table,
+    sound_rows,
+    split_ids,
+)
 
 Place = Literal["Table 1", "text"]
 Phase = Literal["", "1", "1/2", "2", "2a", "2b", "3", "4"]
@@ -174,21 +181,18 @@ def read_registry(
     it is ours and an error.
     """
     table = read_table(path, "registry.tsv", REGISTRY_COLUMNS)
-    findings = list(table.findings)
-    entries: dict[str, RegistryEntry] = {}
-    for row in table.rows:
-        found = [
-            *_form_findings(row, claims),
-            *_number_findings(row),
-            *_standing_findings(row),
-            *basis_findings(
-                row, "evidence", evidence=evidence, references=references, code="REGI008"
-            ),
-        ]
-        findings += [*found, *_printed_findings(row)]
-        if not found:
-            entries[row["id"]] = _entry(row)
-    return MappingProxyType(entries), tuple(findings)
+
+    def findings_of(row: Row) -> Iterator[Finding]:
+        yield from _form_findings(row, claims)
+        yield from _number_findings(row)
+        yield from _standing_findings(row)
+        yield from basis_findings(
+            row, "evidence", evidence=evidence, references=references, code="REGI008"
+        )
+        # What the review misprints is told, and the entry kept.
+        yield from _printed_findings(row)
+
+    return sound_rows(table, findings_of, _entry)
 
 
 def _entry(row: Row) -> RegistryEntry:

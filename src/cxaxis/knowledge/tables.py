@@ -10,17 +10,20 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
-from cxaxis.core.errors import Finding, error
+from cxaxis.core.errors import Finding, Severity, error
 from cxaxis.core.ids import did_you_mean
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
 _BYTE_ORDER_MARK = "\ufeff"
+
+RecordT = TypeVar("RecordT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +152,32 @@ def read_table(
         first_seen[identity] = row.where
         rows.append(row)
     return Table(label=label, rows=tuple(rows), findings=tuple(findings))
+
+
+def sound_rows(
+    table: Table,
+    findings_of: Callable[[Row], Iterable[Finding]],
+    record_of: Callable[[Row], RecordT],
+) -> tuple[Mapping[str, RecordT], tuple[Finding, ...]]:
+    """Return the records of the rows without an error, by id, and every finding on the table.
+
+    Parameters
+    ----------
+    table
+        A table with a column ``id``.
+    findings_of
+        What is wrong with a row; a warning leaves the row in.
+    record_of
+        Makes the record of a sound row.
+    """
+    findings = list(table.findings)
+    records: dict[str, RecordT] = {}
+    for row in table.rows:
+        found = list(findings_of(row))
+        findings += found
+        if not any(item.severity is Severity.ERROR for item in found):
+            records[row["id"]] = record_of(row)
+    return MappingProxyType(records), tuple(findings)
 
 
 def _header_findings(line: str, where: str, columns: Sequence[str]) -> Iterator[Finding]:

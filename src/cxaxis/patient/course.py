@@ -42,7 +42,7 @@ class Diagnosis:
     ----------
     patients
         One row per patient: the parameters given, every state at diagnosis, and the
-        untreated signals; ready for `treated_course`.
+        untreated signals; ready to be simulated under treatment from day 0.
     days_from_inception
         Time from the first focus to diagnosis, days, shape ``(n_patient,)``.
     cells
@@ -117,7 +117,7 @@ def to_diagnosis(
     model
         The patient model.
     patients
-        Values for every constant named in `COURSE_CONSTANTS`, the draws included.
+        Every constant of the model and the patient's draws, as `draw_patients` gives them.
     engine
         Any engine.
     tolerances
@@ -159,37 +159,4 @@ def to_diagnosis(
         days_from_inception=days,
         cells={slot: grown.of(f"{slot}_cells")[:, -1] for slot in SLOTS},
         outcomes=outcomes,
-    )
-
-
-def treated_course(
-    model: Model,
-    at_diagnosis: ParameterTable,
-    doses: DoseTable,
-    times_day: FloatArray,
-    outputs: Sequence[str],
-    engine: Engine,
-    *,
-    tolerances: Tolerances | None = None,
-) -> SimulationResult:
-    """Simulate patients from diagnosis (day 0) under treatment.
-
-    Parameters
-    ----------
-    at_diagnosis
-        ``Diagnosis.patients``.
-    doses
-        Rows per patient, days from diagnosis.
-    times_day
-        Output times in days, shape ``(n_time,)``.
-    outputs
-        Ids of the model.
-    """
-    return engine.simulate(
-        model.sbml,
-        at_diagnosis,
-        doses,
-        times_day,
-        outputs,
-        tolerances=tolerances or Tolerances(),
     )

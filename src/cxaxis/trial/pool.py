@@ -17,7 +17,7 @@ from cxaxis.engine.doses import DoseTable
 from cxaxis.engine.protocol import SimulationResult, Tolerances
 from cxaxis.knowledge.drug_records import Drug, Regimen
 from cxaxis.models.build import Model
-from cxaxis.patient.course import DEPOSITS, DISTANT_SLOTS, SLOTS, treated_course
+from cxaxis.patient.course import DEPOSITS, DISTANT_SLOTS, SLOTS
 from cxaxis.patient.readouts import (
     Assessment,
     assess,
@@ -180,13 +180,12 @@ def simulate_arm(
     if len(schedule.pharmacology_day):
         outputs += _PHARMACOLOGY
     times = schedule.times_day
-    result = treated_course(
-        model,
+    result = ReferenceEngine().simulate(
+        model.sbml,
         table,
         doses_of(plan, cohort),
         times,
         outputs,
-        ReferenceEngine(),
         tolerances=tolerances,
     )
     assessment = _assessment(cohort, result, np.isin(times, schedule.visits_day))
