@@ -5,15 +5,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxaxis.core.errors import Finding, Severity
+from cxaxis.knowledge.audits import read_audits
 from cxaxis.knowledge.caveats import read_caveats, read_contradictions
-from cxaxis.knowledge.claims import read_claims, read_review_references
-from cxaxis.knowledge.evidence import load_evidence, load_references
+from cxaxis.knowledge.claims import (
+    load_claims,
+    load_review_references,
+    read_claims,
+    read_review_references,
+)
+from cxaxis.knowledge.evidence import load_evidence, load_references, read_evidence
+from cxaxis.knowledge.expectations import read_expectations
+from cxaxis.knowledge.hazard_ratios import read_hazard_ratios
+from cxaxis.knowledge.parameters import read_parameters
 from cxaxis.knowledge.registry import read_registry
+from cxaxis.knowledge.relevance import read_relevance_rules
 from cxaxis.knowledge.tables import read_bytes
+from cxaxis.knowledge.waits import read_waits
 
 REFERENCES = load_references()
 EVIDENCE = load_evidence(references=REFERENCES)
-CLAIMS = {f"C{number:03d}" for number in range(1, 211)}
+NUMBERED = load_review_references(references=REFERENCES)
+CLAIMS = load_claims(review_references=NUMBERED)
 REST = {"claims": CLAIMS, "evidence": EVIDENCE, "references": REFERENCES}
 READERS = {
     "review_references.tsv": lambda path: read_review_references(path, references=REFERENCES),
@@ -21,9 +33,25 @@ READERS = {
     "caveats.tsv": lambda path: read_caveats(path, **REST),
     "contradictions.tsv": lambda path: read_contradictions(path, **REST),
     "registry.tsv": lambda path: read_registry(path, **REST),
+    "evidence.tsv": lambda path: read_evidence(path, references=REFERENCES),
+    "parameters.tsv": lambda path: read_parameters(path, evidence=EVIDENCE),
+    "relevance_rules.tsv": read_relevance_rules,
+    "audits.tsv": lambda path: read_audits(path, claims=CLAIMS, review_references=NUMBERED),
+    "expectations.tsv": lambda path: read_expectations(
+        path, evidence=EVIDENCE, references=REFERENCES
+    ),
+    "waits.tsv": lambda path: read_waits(path, claims=CLAIMS),
+    "hazard_ratios.tsv": lambda path: read_hazard_ratios(
+        path, evidence=EVIDENCE, references=REFERENCES
+    ),
 }
-# The first lines are enough to damage, and quick to read.
-LINES = {name: read_bytes(None, name)[1].split(b"\n")[:12] for name in READERS}
+# The first lines are enough to damage, and quick to read; the rules must be complete.
+LINES = {
+    name: read_bytes(None, name)[1]
+    .rstrip(b"\n")
+    .split(b"\n")[: None if name == "relevance_rules.tsv" else 12]
+    for name in READERS
+}
 
 TEXT = st.one_of(
     st.text(max_size=30),

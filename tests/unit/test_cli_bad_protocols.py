@@ -8,7 +8,7 @@ from cxaxis.trial.protocol import read_protocol
 
 # what is replaced, by what, the line at fault, and the words that must be in the message
 MISTAKES = {
-    "unknown drug": ("drug: plerixafor", "drug: plerixafr", 14, ("plerixafr", "plerixafor?")),
+    "unknown drug": ("drug: plerixafor", "drug: plerixafr", 14, ("plerixafr", "mean plerixafor")),
     "negative dose": ("value: 240", "value: -240", 15, ("dose.value is -240", "0 or more")),
     "no dose": ("value: 240", "value: .nan", 15, ("dose.value", "finite number")),
     "unit of no dose": ("unit: ug/kg", "unit: furlong", 15, ("'furlong'", "Use mg")),
@@ -32,7 +32,7 @@ MISTAKES = {
     "horizon of ages": ("horizon_day: 14", "horizon_day: 1e9", 26, ("at most 36525",)),
     "regimen": ("definitive_50_4_gy", "definitive_50", 7, ("'definitive_50'", "50_4_gy")),
     "control": ("control: control", "control: contrl", 20, ("contrl", "Did you mean control?")),
-    "end point": ("[OS, PFS]", "[OS, DFS]", 24, ("'DFS'", "'DMFS'")),
+    "end point": ("[OS, PFS]", "[OS, DFS]", 24, ("'DFS'", "DMFS")),
     "end point missing": ("[OS, PFS]", "[LRC]", 24, ("lack OS and PFS", "Add")),
     "end point twice": ("[OS, PFS]", "[OS, PFS, OS]", 24, ("OS, PFS, OS", "twice")),
     "end points no list": ("[OS, PFS]", "OS", 24, ("endpoints is 'OS'", "list")),

@@ -48,7 +48,7 @@ BAD = {
     "seed": (["cohort", "sample", "--seed", "-1"], "--seed  error  COH002  is -1. Give"),
     "cohort": (["cohort", "show", "nosuch"], "nosuch  error  RUN007"),
     "report": (["trial", "report", "nosuch"], "nosuch  error  REPT001"),
-    "drug": (["drug", "show", "plerixafo"], "no drug 'plerixafo'. Did you mean plerixafor?"),
+    "drug": (["drug", "show", "plerixafo"], "no drug 'plerixafo'. Did you mean plerixafor"),
     "model": (["model", "export", "patint"], "no model 'patint'. Did you mean patient?"),
     "folder": (["model", "export", "-o", "no/x.xml"], "there is no directory no"),
 }

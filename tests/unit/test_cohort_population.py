@@ -63,6 +63,19 @@ def test_populations_differ_by_draw_and_by_seed_and_repeat():
         assert same == fixed
 
 
+def test_populations_are_drawn_with_the_widened_spread():
+    """Without widening every deviation shrinks to the stated spread, and none is drawn anew."""
+    plain = Parameters({name: replace(row, tau=0.0) for name, row in ROWS.items()})
+    wide, narrow = (draw_theta(rows, seed=3, draw=2) for rows in (ROWS, plain))
+    for name, row in ROWS.items():
+        if row.scale == "log" and row.spread > 0:
+            share = np.log(narrow[name] / row.value) / np.log(wide[name] / row.value)
+            assert share == pytest.approx(row.spread / row.widened_spread), name
+    at_home = {name for name, row in ROWS.items() if row.widening == 0}
+    assert {name for name in ROWS if wide[name] == narrow[name]} == at_home
+    assert "phi" in at_home
+
+
 def test_a_row_added_to_the_table_shifts_no_other_draw():
     more = Parameters({**ROWS, "new_row": replace(ROWS["phi"], id="new_row")})
     grown = draw_theta(more, seed=1, draw=3)

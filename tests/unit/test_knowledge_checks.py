@@ -6,19 +6,27 @@ from importlib import resources
 import pytest
 
 from cxaxis.core.errors import Severity
+from cxaxis.knowledge.audits import AUDIT_COLUMNS
 from cxaxis.knowledge.caveats import CAVEAT_COLUMNS, CONTRADICTION_COLUMNS
 from cxaxis.knowledge.checks import check_knowledge, read_knowledge
 from cxaxis.knowledge.claims import CLAIM_COLUMNS, REVIEW_REFERENCE_COLUMNS
 from cxaxis.knowledge.drugs import cited_evidence, load_drugs
-from cxaxis.knowledge.evidence import load_evidence, load_references
+from cxaxis.knowledge.evidence import EVIDENCE_COLUMNS, load_evidence, load_references
+from cxaxis.knowledge.expectations import EXPECTATION_COLUMNS
+from cxaxis.knowledge.hazard_ratios import HAZARD_RATIO_COLUMNS
+from cxaxis.knowledge.isotopes import ISOTOPE_COLUMNS
 from cxaxis.knowledge.parameters import PARAMETER_COLUMNS, load_parameters
 from cxaxis.knowledge.registry import REGISTRY_COLUMNS
+from cxaxis.knowledge.tables import read_bytes
+from cxaxis.knowledge.waits import WAIT_COLUMNS
 from cxaxis.knowledge.wirings import WIRING_COLUMNS, load_wirings
 
 REFERENCES = "id\tcitation\tyear\tidentifier\tnote\npeled_2014\tPeled 2014\t2014\t\t\n"
+NO_DISTANCE = "none\tnone\tphysical_constant\tphysical\tdirect"
 EVIDENCE = (
-    "id\tquantity\tvalue\tlow\thigh\tunit\tsystem\treference\tseen\tstatus\trole\tnote\n"
-    "DRG001\tmass\t502.79\t\t\tg/mol\tfree base\tpeled_2014\tpage\tseen\tparameter\t\n"
+    "\t".join(EVIDENCE_COLUMNS)
+    + f"\nDRG001\tmass\t502.79\t\t\tg/mol\tfree base\t{NO_DISTANCE}"
+    + "\tpeled_2014\tpage\tseen\tparameter\t\n"
 )
 PARAMETERS = (
     "\t".join(PARAMETER_COLUMNS)
@@ -31,14 +39,35 @@ REVIEW = {
     "caveats.tsv": CAVEAT_COLUMNS,
     "contradictions.tsv": CONTRADICTION_COLUMNS,
     "registry.tsv": REGISTRY_COLUMNS,
+    "hazard_ratios.tsv": HAZARD_RATIO_COLUMNS,
+    "isotopes.tsv": ISOTOPE_COLUMNS,
+    "audits.tsv": AUDIT_COLUMNS,
+    "expectations.tsv": EXPECTATION_COLUMNS,
+    "waits.tsv": WAIT_COLUMNS,
 }
 DRUG = """\
 id: radiotherapy
 name: Radiotherapy
 class: radiotherapy
+review_class: other
+binds: []
 target: {external_beam: rt}
 dose_units: [Gy]
 regimens: {}
+regulatory:
+  - {status: none, indication: none}
+"""
+TRACER = """\
+id: dye_cxcl12
+name: CXCL12 with a dye
+class: ligand
+modality: optical_fluorescence
+isotope: none
+label: dye
+binds: [CXCR4]
+sees_mouse_receptor: {answer: unknown, note: not tried}
+properties: {}
+human_use: {stage: none, note: nothing found}
 regulatory:
   - {status: none, indication: none}
 """
@@ -48,12 +77,15 @@ regulatory:
 def folder(tmp_path):
     (tmp_path / "references.tsv").write_text(REFERENCES, encoding="utf-8")
     (tmp_path / "evidence.tsv").write_text(EVIDENCE, encoding="utf-8")
+    (tmp_path / "relevance_rules.tsv").write_bytes(read_bytes(None, "relevance_rules.tsv")[1])
     (tmp_path / "parameters.tsv").write_text(PARAMETERS, encoding="utf-8")
     (tmp_path / "wirings.tsv").write_text(WIRINGS, encoding="utf-8")
     for name, columns in REVIEW.items():
         (tmp_path / name).write_text("\t".join(columns) + "\n", encoding="utf-8")
     (tmp_path / "drugs").mkdir()
     (tmp_path / "drugs" / "radiotherapy.yaml").write_text(DRUG, encoding="utf-8")
+    (tmp_path / "tracers").mkdir()
+    (tmp_path / "tracers" / "dye_cxcl12.yaml").write_text(TRACER, encoding="utf-8")
     return tmp_path
 
 
@@ -67,7 +99,7 @@ def test_a_sound_folder_has_no_finding(folder):
 
 
 def test_an_id_in_two_tables_is_found(folder):
-    line = "radiotherapy\t1\t1\tlog\t0.5\t0\tassumed\thuman\t1\t\ta note"
+    line = "radiotherapy\t1\t1\tlog\t0.5\t0\tassumed\thuman\t0.5\t\ta note"
     where = append(folder / "parameters.tsv", line)
     (finding,) = check_knowledge(folder)
     assert finding.code == "KNOW001"
@@ -77,7 +109,9 @@ def test_an_id_in_two_tables_is_found(folder):
 
 
 def test_evidence_that_nobody_cites_is_a_warning(folder):
-    line = "DRG002\tdose\t0.24\t\t\tmg/kg\tlabel\tpeled_2014\tpage\tseen\tparameter\t"
+    line = (
+        f"DRG002\tdose\t0.24\t\t\tmg/kg\tlabel\t{NO_DISTANCE}\tpeled_2014\tpage\tseen\tparameter\t"
+    )
     where = append(folder / "evidence.tsv", line)
     held_out = line.replace("DRG002", "DRG003").replace("parameter", "held_out")
     append(folder / "evidence.tsv", held_out)
@@ -104,7 +138,7 @@ def test_a_logit_parameter_with_a_unit_is_found(folder):
 
 
 def test_a_held_out_reading_may_not_return_under_another_id(folder):
-    line = "CLI077\tmass\t502.790\t\t\tg/mol\tx\tpeled_2014\tpage\tseen\theld_out\t"
+    line = f"CLI077\tmass\t502.790\t\t\tg/mol\tx\t{NO_DISTANCE}\tpeled_2014\tpage\tseen\theld_out\t"
     append(folder / "evidence.tsv", line)
     append(folder / "evidence.tsv", line.replace("CLI077", "CLI078").replace("g/mol", "months"))
     (finding,) = check_knowledge(folder)
@@ -131,7 +165,7 @@ def test_findings_of_every_file_come_at_once_in_order_of_file_and_line(folder):
 
 def test_missing_files_are_findings_and_not_crashes(tmp_path):
     codes = [item.code for item in check_knowledge(tmp_path)]
-    assert sorted(codes) == ["DRUG001", *["TABLE001"] * (4 + len(REVIEW))]
+    assert sorted(codes) == ["DRUG001", *["TABLE001"] * (5 + len(REVIEW)), "TRAC001"]
 
 
 # The review's tables
@@ -141,7 +175,7 @@ CONTRADICTION = (
     "CON001\tgrowth\tC001\tyes\tpeled_2014\t9\tassay\t\tratio\t2\t1\t3\t1\thigher\t\tseen\t"
 )
 ENTRY = (
-    "REG001\tC001\ttext\tradiotherapy\t\t\tcancer\tcancer\t\t\t\t\tapproved\t1950\t"
+    "REG001\tC001\ttext\tradiotherapy\t\t\tcancer\tcancer\tyes\t\t\t\t\tapproved\tapproved\t1950\t"
     "peled_2014\tseen\t"
 )
 
@@ -185,7 +219,7 @@ def test_a_contradiction_with_one_side_is_no_contradiction(review):
 
 
 def test_a_caveat_that_rests_on_a_recalled_row_alone_was_not_seen(review):
-    line = "DRG007\tmass\t1\t\t\tg\tx\tpeled_2014\t\trecalled\tcontext\t"
+    line = f"DRG007\tmass\t1\t\t\tg\tx\t{NO_DISTANCE}\tpeled_2014\t\trecalled\tcontext\t"
     append(review / "evidence.tsv", line)
     caveat = "CAV001\tC001\tthin\tOne patient.\t\tDRG007\tseen"
     where = append(review / "caveats.tsv", caveat)
@@ -223,13 +257,7 @@ def test_shipped_tables_load():
     drugs = load_drugs(evidence=evidence)
     assert len(parameters) > 0
     assert set(wirings.defaults()) == set(wirings)
-    assert set(drugs) == {
-        "cisplatin",
-        "fluorouracil",
-        "olaptesed",
-        "plerixafor",
-        "radiotherapy",
-    }
+    assert len(drugs) == 23
 
 
 def test_nothing_in_the_model_rests_on_held_out_evidence():

@@ -27,6 +27,11 @@ GOOD_EVIDENCE = {
     "high": "651",
     "unit": "nM",
     "system": "human",
+    "species": "human",
+    "tissue": "blood_or_marrow",
+    "assay": "binding",
+    "setting": "in_vitro",
+    "directness": "direct",
     "reference": "peled_2014",
     "seen": "https://example.org/peled",
     "status": "seen",
@@ -92,7 +97,7 @@ def test_evidence_keeps_words_and_lists_as_text(tmp_path, references):
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [
-        ({"id": "XYZ1"}, "EVID001", ["'XYZ1'", "DRG, MOL, TIS, CLI or IMG"]),
+        ({"id": "XYZ1"}, "EVID001", ["'XYZ1'", "DRG, MOL, TIS, CLI, IMG or ANN"]),
         ({"quantity": ""}, "EVID002", ["DRG046", "quantity is empty"]),
         ({"reference": "peled_2041"}, "EVID003", ["'peled_2041'", "Did you mean peled_2014?"]),
         ({"reference": ""}, "EVID003", ["reference is empty", "references.tsv"]),
@@ -101,6 +106,16 @@ def test_evidence_keeps_words_and_lists_as_text(tmp_path, references):
         ({"seen": ""}, "EVID006", ["seen is empty", "recalled"]),
         ({"status": "recalled"}, "EVID006", ["https://example.org/peled", "leave the cell empty"]),
         ({"low": "700"}, "EVID007", ["low is '700'", "'651'"]),
+        ({"species": "humn"}, "EVID008", ["species is 'humn'", "Did you mean human?"]),
+        ({"tissue": ""}, "EVID008", ["tissue is empty", "escc | oesophagus"]),
+        ({"assay": "bindng"}, "EVID008", ["'bindng'", "Did you mean binding"]),
+        ({"setting": "vitro"}, "EVID008", ["'vitro'", "Did you mean in_vitro"]),
+        ({"directness": "yes"}, "EVID008", ["'yes'", "direct | indirect | analogy"]),
+        ({"species": "rat", "setting": "in_vivo_human"}, "EVID009", ["species is 'rat'"]),
+        ({"tissue": "cell_free", "setting": "in_vivo_animal"}, "EVID009", ["living body"]),
+        ({"assay": "animal_model"}, "EVID009", ["setting is 'in_vitro'", "in_vivo_animal"]),
+        ({"assay": "physical_constant"}, "EVID009", ["'in_vitro'", "constant is physical"]),
+        ({"setting": "physical"}, "EVID009", ["assay is 'binding'", "or protocol"]),
     ],
 )
 def test_a_bad_evidence_cell_is_named(tmp_path, references, changes, code, words):

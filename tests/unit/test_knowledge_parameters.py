@@ -1,12 +1,18 @@
 """The parameter table: what a number must say of itself before a model may use it."""
 
 import pickle
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cxaxis.core.errors import UserInputError
 from cxaxis.knowledge.evidence import Evidence
 from cxaxis.knowledge.parameters import PARAMETER_COLUMNS, load_parameters, value_problem
+from cxaxis.knowledge.relevance import load_relevance_rules
+
+SHIPPED = load_parameters()["kd_cxcl12_cxcr4"]
 
 GOOD = {
     "id": "kd_plerixafor",
@@ -32,6 +38,11 @@ def row_of_evidence(identity, status="seen", role="parameter"):
         high="",
         unit="nM",
         system="human",
+        species="human",
+        tissue="cell_free",
+        assay="binding",
+        setting="in_vitro",
+        directness="direct",
         reference="peled_2014",
         seen="https://example.org" if status == "seen" else "",
         status=status,
@@ -175,6 +186,52 @@ def test_what_nobody_checked_may_not_be_held_with_confidence(tmp_path, changes, 
 )
 def test_rows_at_the_edge_of_the_rules_are_read(tmp_path, changes):
     assert len(load_parameters(write(tmp_path, GOOD | changes), evidence=EVIDENCE)) == 1
+
+
+def with_tau(tmp_path, **changes):
+    path = write(tmp_path, GOOD | changes)
+    return load_parameters(path, evidence=EVIDENCE)["kd_plerixafor"]
+
+
+def test_spread_is_widened_in_quadrature_by_the_distance_of_the_sources(tmp_path):
+    row = with_tau(tmp_path)
+    assert row.tau == load_relevance_rules().tau
+    row = replace(row, tau=2.0, spread=0.6, relevance=0.6)
+    assert row.widening == pytest.approx(0.8)
+    assert row.widened_spread == pytest.approx(1.0)
+
+
+def test_linear_rows_are_widened_relative_to_their_size(tmp_path):
+    row = with_tau(tmp_path, scale="linear", value="-3", relevance="0.5", spread="1")
+    assert row.widening == pytest.approx(row.tau * 0.5 * 3)
+    assert replace(row, value=0.0).widened_spread == 1.0
+
+
+def test_what_is_fixed_or_at_home_is_not_widened(tmp_path):
+    assert with_tau(tmp_path, spread="0", scale="linear").widened_spread == 0
+    assert with_tau(tmp_path, relevance="1").widened_spread == 0.9
+
+
+def test_a_uniform_share_cannot_be_wider_than_its_range():
+    row = load_parameters()["phi"]
+    assert row.relevance < 1
+    assert row.widened_spread == row.spread
+
+
+@given(
+    tau=st.floats(0, 5),
+    spread=st.floats(0, 5),
+    value=st.floats(-1e6, 1e6),
+    scale=st.sampled_from(["log", "linear", "logit"]),
+    near=st.floats(0, 1),
+    far=st.floats(0, 1),
+)
+def test_widening_never_narrows_and_grows_with_distance(tau, spread, value, scale, near, far):
+    near, far = max(near, far), min(near, far)
+    row = replace(SHIPPED, tau=tau, spread=spread, value=value, scale=scale, relevance=near)
+    wider = replace(row, relevance=far).widened_spread
+    assert spread <= row.widened_spread <= wider
+    assert (spread == 0) <= (wider == 0)
 
 
 def test_all_findings_of_all_rows_come_at_once(tmp_path):

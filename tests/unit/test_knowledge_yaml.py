@@ -1,8 +1,11 @@
 """YAML that remembers its lines, read as a plain subset."""
 
-import pytest
+from typing import Annotated, Literal
 
-from cxaxis.knowledge.located_yaml import read_located_yaml
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cxaxis.knowledge.located_yaml import read_located_yaml, validation_findings
 
 
 def read(text):
@@ -60,3 +63,46 @@ def test_what_cannot_be_read_is_named_with_its_line(text, line, words):
     assert finding.where == f"f.yaml:{line}"
     for word in words:
         assert word in finding.message
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    kind: Literal["round", "square"] = "round"
+    name: Annotated[str, Field(min_length=1)] = "a"
+    width: Annotated[float, Field(gt=0, le=10)] = 1.0
+    sides: Annotated[int, Field(ge=3, lt=9)] = 3
+    hollow: bool = False
+    tags: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    sizes: dict[Literal["small", "large"], float] = Field(default_factory=dict)
+    inner: "Shape | None" = None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: squar", "kind is 'squar'. Did you mean square? Use round | square."),
+        ("kind: 3", "kind is 3. Use round | square."),
+        ("name: 3", "name is 3. Write text; put a number or true in quotes."),
+        ("name: ''", "name is ''. Write some text."),
+        ("width: 3 mm", "width is '3 mm'. Write a finite number alone, without its unit."),
+        ("width: 0", "width is 0. Give a number above 0."),
+        ("width: 11", "width is 11. Give at most 10."),
+        ("sides: 3.5", "sides is 3.5. Write a whole number, without point or unit."),
+        ("sides: 2", "sides is 2. Give 3 or more."),
+        ("sides: 9", "sides is 9. Give a number below 9."),
+        ("hollow: 'no'", "hollow is 'no'. Write true or false."),
+        ("tags: one", "tags is 'one'. Write a list: [a, b], or one '- item' a line."),
+        ("sizes: 3", "sizes is 3. Write 'key: value' pairs here."),
+        ("sizes: {smal: 3}", "unknown key 'sizes.smal'. Did you mean small? Use small | large."),
+        ("inner: {kind: flat}", "inner.kind is 'flat'. Use round | square."),
+        ("inner: [a]", "inner. Write 'key: value' pairs here."),
+        ("widht: 3", "unknown key 'widht'. Did you mean width?"),
+    ],
+)
+def test_what_a_model_refuses_is_told_with_a_cure_in_plain_words(text, message):
+    document, _ = read(f"# a shape\n{text}\n")
+    with pytest.raises(ValidationError) as caught:
+        Shape.model_validate(document.data)
+    (finding,) = validation_findings(caught.value, document, Shape, code="PROT001")
+    assert (finding.where, finding.message) == ("f.yaml:2", message)

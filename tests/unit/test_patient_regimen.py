@@ -47,6 +47,13 @@ def test_a_drug_without_molar_mass_cannot_become_nanomoles():
         dose_amount(DRUGS["radiotherapy"], 1.0, "mg", BODY, duration_day=0)
 
 
+def test_a_drug_without_a_place_in_a_model_gives_no_doses():
+    drug = DRUGS["plerixafor"].model_copy(update={"target": {}, "waits_for": "a marrow"})
+    regimen = drug.regimens["label_240_ug_kg_daily"]
+    with pytest.raises(ModelValueError, match=r"no model takes plerixafor.* waits for a marrow"):
+        list(dose_rows(drug, regimen, BODY, patient=0))
+
+
 def test_50_4_gray_are_28_weekday_fractions():
     drug = DRUGS["radiotherapy"]
     rows = list(dose_rows(drug, drug.regimens["definitive_50_4_gy"], BODY, patient=3))

@@ -36,7 +36,7 @@ def line_of(part):
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("drug: plerixafor", "drug: plerixafr", "drug: plerixafor", ["plerixafr", "plerixafor?"]),
+        ("drug: plerixafor", "drug: plerixafr", "drug: plerixafor", ["plerixafr", "mean pler"]),
         ("value: 240", "value: -240", "value: 240", ["-240", "dose"]),
         ("unit: ug/kg}", "unit: ug/acre}", "unit: ug/kg}", ["ug/acre"]),
         ("unit: ug/kg}", "unit: Gy}", "unit: ug/kg}", ["Gy", "Use one of"]),
@@ -67,6 +67,22 @@ def test_all_mistakes_are_found_at_once(tmp_path):
         ("patients_per_ratio_unit: 12", "patients_per_ratio_unit: 0"),
     )
     assert len(found) >= 3
+
+
+def test_a_drug_that_waits_for_a_model_is_one_finding_that_says_what_can_be_given(tmp_path):
+    drugs = dict(load_drugs())
+    absent = drugs["plerixafor"].model_copy(update={"target": {}, "waits_for": "a marrow"})
+    path = tmp_path / "protocol.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    with pytest.raises(UserInputError) as caught:
+        read_protocol(path, drugs={**drugs, "plerixafor": absent})
+    first = caught.value.findings[0]
+    assert (first.code, first.where) == ("PROT020", f"{path}:{line_of('drug: plerixafor')}")
+    for word in ("'plerixafor'", "waits for a marrow", "Use one of: cisplatin, fluorouracil"):
+        assert word in first.message
+    assert ", plerixafor" not in first.message
+    given = TEXT.count("drug: plerixafor")
+    assert [item.code for item in caught.value.findings] == ["PROT020"] * given
 
 
 def test_an_empty_arm_is_refused(tmp_path):

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from cxaxis.knowledge.drug_records import Regimen, Regulatory
+    from cxaxis.knowledge.drug_records import Drug, Regimen, Regulatory
+
+MINUTES_PER_DAY = 1440.0
+ROUNDED = 0.01
 
 drug_app = typer.Typer(no_args_is_help=True, help="Drugs and radiotherapy.")
 model_app = typer.Typer(no_args_is_help=True, help="Models.")
@@ -17,32 +20,68 @@ check_app = typer.Typer(no_args_is_help=True, help="Checks on the package's own 
 
 @drug_app.command("list")
 def drug_list() -> None:
-    """List the drugs with class and regulatory status."""
+    """List the drugs with class, targets, place in the models and regulatory standing."""
     from cxaxis.cli.tables import print_table
     from cxaxis.knowledge.drugs import load_drugs
 
+    drugs = load_drugs().values()
     rows = [
-        [drug.id, drug.drug_class, "; ".join(_status(item) for item in drug.regulatory)]
-        for drug in load_drugs().values()
+        [
+            drug.id,
+            _words(drug.drug_class),
+            ", ".join(drug.binds) or "-",
+            "yes" if drug.target else "no",
+            "\n".join(_standing(item) for item in drug.regulatory),
+        ]
+        for drug in drugs
     ]
-    print_table("Drugs", ("Drug", "Class", "Regulatory status"), rows)
+    print_table(
+        "Drugs",
+        ("Drug", "Class", "Binds", "In a model", "Regulatory standing"),
+        rows,
+        notes=[
+            "A standing holds for its own indication; cxaxis drug show DRUG names it.",
+            "Only drugs in a model can be given in a protocol; the others wait for a part of it.",
+        ],
+    )
 
 
-def _status(item: Regulatory) -> str:
-    return f"{item.status} {item.date}" if item.date else item.status
+def _words(text: str) -> str:
+    """Return a class or action as words: ``cxcr4_antibody`` as ``CXCR4 antibody``."""
+    return text.replace("_", " ").replace("cxcr4", "CXCR4").replace("cxcl12", "CXCL12")
+
+
+def _standing(item: Regulatory) -> str:
+    from cxaxis.knowledge.registry import STANDING_WORDS
+
+    words = STANDING_WORDS[item.status]
+    return f"{words} ({item.date})" if item.date else words
 
 
 def _schedule(item: Regimen) -> str:
     """Return when a regimen is given, such as ``38 x every 1 d``."""
     times = f"{item.n_doses} x every {item.every_day:g} d" if item.n_doses > 1 else "once"
     weekdays = ", not at weekends" if item.weekdays_only else ""
-    length = f", over {item.duration_day:g} d" if item.duration_day else ""
+    length = f", over {_length(item.duration_day)}" if item.duration_day else ""
     return f"{times}{weekdays}{length}"
+
+
+def _length(duration_day: float) -> str:
+    """Return the length of a dose in the unit a reader thinks in."""
+    for unit, per_day in (("d", 1.0), ("h", 24.0)):
+        if duration_day * per_day >= 1 - ROUNDED:
+            return f"{duration_day * per_day:.2g} {unit}"
+    return f"{duration_day * MINUTES_PER_DAY:.2g} min"
+
+
+def _ground(item: Regimen) -> str:
+    """Return the evidence of a regimen, or that it is assumed."""
+    return ", ".join(item.evidence) or "assumed"
 
 
 @drug_app.command("show")
 def drug_show(name: Annotated[str, typer.Argument(help="Id of a drug.")]) -> None:
-    """Show the regimens, history and evidence of a drug."""
+    """Show what a drug binds, its numbers, regimens, history and evidence."""
     from cxaxis.cli.tables import print_table
     from cxaxis.core.errors import UserInputError, error
     from cxaxis.core.ids import did_you_mean
@@ -53,25 +92,60 @@ def drug_show(name: Annotated[str, typer.Argument(help="Id of a drug.")]) -> Non
         message = f"no drug {name!r}. {did_you_mean(name, drugs)}"
         raise UserInputError([error("DRUG008", f"drug show {name}", message)])
     drug = drugs[name]
-    rows = [
-        [
-            regimen_id,
-            f"{item.dose.value:g} {item.dose.unit}",
-            item.route,
-            _schedule(item),
-            ", ".join(item.evidence),
-        ]
-        for regimen_id, item in drug.regimens.items()
-    ]
     known_as = f" ({', '.join(drug.synonyms)})" if drug.synonyms else ""
-    notes = [f"{_status(item)}: {item.indication}" for item in drug.regulatory]
+    print_table(f"{drug.name}{known_as}", ("Drug", drug.id), _facts(drug))
+    if drug.properties:
+        print_table(
+            "Properties",
+            ("Property", "Value", "Unit", "Status", "Evidence"),
+            [
+                [key, f"{item.value:g}", item.unit, item.status, ", ".join(item.evidence) or "-"]
+                for key, item in drug.properties.items()
+            ],
+            numbers=("Value",),
+            notes=[f"{key}: {item.note}" for key, item in drug.properties.items() if item.note],
+        )
     print_table(
-        f"{drug.name}{known_as}, {drug.drug_class}",
+        "Regimens",
         ("Regimen", "Dose", "Route", "Schedule", "Evidence"),
-        rows,
+        [
+            [
+                regimen_id,
+                f"{item.dose.value:g} {item.dose.unit}",
+                _words(item.route),
+                _schedule(item),
+                _ground(item),
+            ]
+            for regimen_id, item in drug.regimens.items()
+        ],
         numbers=("Dose",),
-        notes=[text for text in (*notes, drug.note) if text],
+        notes=[
+            *(f"{key}: {item.note}" for key, item in drug.regimens.items() if item.note),
+            *([drug.note] if drug.note else []),
+        ],
     )
+
+
+def _facts(drug: Drug) -> list[list[str]]:
+    """Return what is not a number: class, targets, action, place in the models, standings."""
+    mass = drug.molar_mass
+    place = (
+        ", ".join(f"{_words(route)} into {target}" for route, target in drug.target.items())
+        if drug.target
+        else f"no model takes it: waits for {drug.waits_for}"
+    )
+    return [
+        ["Class", _words(drug.drug_class)],
+        ["Class of the review", _words(drug.review_class)],
+        ["Binds", ", ".join(drug.binds) or "no gene product"],
+        *([["Action", ", ".join(map(_words, drug.action))]] if drug.action else []),
+        *([["Molar mass", f"{mass.value:g} {mass.unit}"]] if mass is not None else []),
+        ["Dose", place],
+        *(
+            ["Standing", f"{_standing(item)}: {item.indication} {item.note}".strip()]
+            for item in drug.regulatory
+        ),
+    ]
 
 
 @model_app.command("list")

@@ -7,7 +7,6 @@ within one population. Patients are never drawn from parameter uncertainty.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import numpy as np
 from scipy.special import expit, logit
@@ -15,12 +14,9 @@ from scipy.special import expit, logit
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.streams import rng_for
 from cxaxis.engine.protocol import ParameterTable
-from cxaxis.knowledge.parameters import Parameter
+from cxaxis.knowledge.parameters import UNIFORM_SHARES, Parameter
 from cxaxis.models.build import Model
 from cxaxis.patient.course import DEPOSITS
-
-# The causal share is uniform on 0 to 1: its row's linear spread only states the width.
-UNIFORM_SHARES: Final = frozenset({"phi"})
 
 Theta = Mapping[str, float]
 
@@ -45,7 +41,7 @@ def draw_theta(parameters: Mapping[str, Parameter], *, seed: int, draw: int) -> 
     Parameters
     ----------
     parameters
-        Rows with ``spread``.
+        Rows with ``spread``, widened for the distance of what they rest on.
     seed, draw
         The draw's random streams are keyed ``("theta", draw, row)``.
     """
@@ -57,7 +53,8 @@ def draw_theta(parameters: Mapping[str, Parameter], *, seed: int, draw: int) -> 
         elif row.spread == 0:
             theta[name] = row.value
         else:
-            theta[name] = float(shifted(row, row.value, row.spread * rng.standard_normal()))
+            deviation = row.widened_spread * rng.standard_normal()
+            theta[name] = float(shifted(row, row.value, deviation))
     return theta
 
 
@@ -105,6 +102,22 @@ def draw_patients(
         names.append(name)
         columns.append(column)
     return ParameterTable(tuple(names), np.column_stack(columns))
+
+
+def typical_patient(model: Model, theta: Theta) -> ParameterTable:
+    """Return one patient with every parameter at the population's value, and no chance events.
+
+    Founders never arrive, so that hazards can be read; the last clonogen dies at the median
+    draw.
+    """
+    values = {
+        constant: theta[row] * model.factors[constant] for constant, row in model.bindings.items()
+    }
+    for slot in (slot for slots in DEPOSITS.values() for slot in slots):
+        values[f"{slot}_draw"] = np.inf
+        values[f"{slot}_extinction_draw"] = float(extinction_level(np.array(0.5)))
+    values["control_draw"] = np.log(2.0)
+    return ParameterTable(tuple(values), np.array([list(values.values())]))
 
 
 def event_draws(patients: Sequence[int], *, seed: int) -> dict[str, FloatArray]:

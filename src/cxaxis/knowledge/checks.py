@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cxaxis.core.errors import Finding, error, warning
+from cxaxis.knowledge.audits import Audit, read_audits
 from cxaxis.knowledge.caveats import Caveat, Contradiction, read_caveats, read_contradictions
 from cxaxis.knowledge.claims import (
     Claim,
@@ -21,8 +22,18 @@ from cxaxis.knowledge.claims import (
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.drugs import cited_evidence, read_drugs
 from cxaxis.knowledge.evidence import Evidence, Reference, read_evidence, read_references
+from cxaxis.knowledge.expectations import Expectation, read_expectations
+from cxaxis.knowledge.hazard_ratios import HazardRatio, read_hazard_ratios
+from cxaxis.knowledge.isotopes import Isotope, read_isotopes
+from cxaxis.knowledge.isotopes import cited_evidence as cited_by_isotope
 from cxaxis.knowledge.parameters import Parameters, read_parameters
 from cxaxis.knowledge.registry import RegistryEntry, read_registry
+from cxaxis.knowledge.relevance import RelevanceRules, has_score, read_relevance_rules
+from cxaxis.knowledge.tracer_records import Tracer
+from cxaxis.knowledge.tracers import cited_evidence as cited_by_tracer
+from cxaxis.knowledge.tracers import read_tracers
+from cxaxis.knowledge.waits import Wait, read_waits
+from cxaxis.knowledge.widening import expected_relevance
 from cxaxis.knowledge.wirings import Wirings, read_wirings
 
 MOST_NAMED: Final = 12
@@ -35,14 +46,21 @@ class Knowledge:
 
     references: Mapping[str, Reference]
     evidence: Mapping[str, Evidence]
+    relevance_rules: RelevanceRules | None
     parameters: Parameters
     wirings: Wirings
     drugs: Mapping[str, Drug]
+    isotopes: Mapping[str, Isotope]
+    tracers: Mapping[str, Tracer]
     review_references: Mapping[int, ReviewReference]
     claims: Mapping[str, Claim]
     caveats: Mapping[str, Caveat]
     contradictions: Mapping[str, Contradiction]
     registry: Mapping[str, RegistryEntry]
+    audits: Mapping[str, Audit]
+    expectations: Mapping[str, Expectation]
+    waits: Mapping[str, Wait]
+    hazard_ratios: Mapping[str, HazardRatio]
 
 
 Check = Callable[[Knowledge], Iterator[Finding]]
@@ -54,10 +72,12 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
     Parameters
     ----------
     directory
-        Folder with ``references.tsv``, ``evidence.tsv``, ``parameters.tsv``, ``wirings.tsv``,
-        ``drugs/``, ``review_references.tsv``, ``claims.tsv``, ``caveats.tsv``,
-        ``contradictions.tsv`` and ``registry.tsv``; None reads the folder that ships with the
-        package.
+        Folder with ``references.tsv``, ``evidence.tsv``, ``relevance_rules.tsv``,
+        ``parameters.tsv``, ``wirings.tsv``,
+        ``drugs/``, ``isotopes.tsv``, ``tracers/``, ``review_references.tsv``, ``claims.tsv``,
+        ``caveats.tsv``, ``contradictions.tsv``, ``registry.tsv``, ``audits.tsv``,
+        ``expectations.tsv``, ``waits.tsv`` and ``hazard_ratios.tsv``; None reads the folder that
+        ships with the package.
     """
 
     def path(name: str) -> Path | None:
@@ -65,9 +85,16 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
 
     references, on_references = read_references(path("references.tsv"))
     evidence, on_evidence = read_evidence(path("evidence.tsv"), references=references)
-    parameters, on_parameters = read_parameters(path("parameters.tsv"), evidence=evidence)
+    rules, on_rules = read_relevance_rules(path("relevance_rules.tsv"))
+    parameters, on_parameters = read_parameters(
+        path("parameters.tsv"), evidence=evidence, rules=rules
+    )
     wirings, on_wirings = read_wirings(path("wirings.tsv"), evidence=evidence)
     drugs, on_drugs = read_drugs(path("drugs"), evidence=evidence)
+    isotopes, on_isotopes = read_isotopes(path("isotopes.tsv"), evidence=evidence)
+    tracers, on_tracers = read_tracers(
+        path("tracers"), evidence=evidence, isotopes=isotopes, drugs=drugs
+    )
     numbered, on_numbered = read_review_references(
         path("review_references.tsv"), references=references
     )
@@ -81,29 +108,51 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
     registry, on_registry = read_registry(
         path("registry.tsv"), claims=claims, evidence=evidence, references=references
     )
+    audits, on_audits = read_audits(path("audits.tsv"), claims=claims, review_references=numbered)
+    expectations, on_expectations = read_expectations(
+        path("expectations.tsv"), evidence=evidence, references=references
+    )
+    waits, on_waits = read_waits(path("waits.tsv"), claims=claims)
+    hazard_ratios, on_hazard_ratios = read_hazard_ratios(
+        path("hazard_ratios.tsv"), evidence=evidence, references=references
+    )
     knowledge = Knowledge(
         references=references,
         evidence=evidence,
+        relevance_rules=rules,
         parameters=parameters,
         wirings=wirings,
         drugs=drugs,
+        isotopes=isotopes,
+        tracers=tracers,
         review_references=numbered,
         claims=claims,
         caveats=caveats,
         contradictions=contradictions,
         registry=registry,
+        audits=audits,
+        expectations=expectations,
+        waits=waits,
+        hazard_ratios=hazard_ratios,
     )
     return knowledge, (
         *on_references,
         *on_evidence,
+        *on_rules,
         *on_parameters,
         *on_wirings,
         *on_drugs,
+        *on_isotopes,
+        *on_tracers,
         *on_numbered,
         *on_claims,
         *on_caveats,
         *on_contradictions,
         *on_registry,
+        *on_audits,
+        *on_expectations,
+        *on_waits,
+        *on_hazard_ratios,
     )
 
 
@@ -129,10 +178,14 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
         *((item.id, item.where) for item in knowledge.parameters.values()),
         *((name, options[0].where) for name, options in knowledge.wirings.items()),
         *((item.id, item.where) for item in knowledge.drugs.values()),
+        *((item.id, item.where) for item in knowledge.isotopes.values()),
+        *((item.id, item.where) for item in knowledge.tracers.values()),
         *((item.id, item.where) for item in knowledge.claims.values()),
         *((item.id, item.where) for item in knowledge.caveats.values()),
         *((item.id, item.where) for item in knowledge.contradictions.values()),
         *((item.id, item.where) for item in knowledge.registry.values()),
+        *((item.id, item.where) for item in knowledge.audits.values()),
+        *((item.id, item.where) for item in knowledge.hazard_ratios.values()),
     ]
     for identity, where in wheres:
         if identity in first:
@@ -142,7 +195,7 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
 
 
 def check_parameter_evidence_is_cited(knowledge: Knowledge, /) -> Iterator[Finding]:
-    """Evidence meant for a parameter should be cited by a parameter, a wiring or a drug.
+    """Evidence meant for a parameter should be cited by a parameter, wiring, drug or tracer.
 
     Rows of other roles are there to be compared with, or read, and need no citation.
     """
@@ -156,7 +209,7 @@ def check_parameter_evidence_is_cited(knowledge: Knowledge, /) -> Iterator[Findi
         message = (
             f"{len(idle)} evidence rows of role parameter are cited by nobody: "
             f"{_some([row.id for row in idle])}. "
-            "Cite them in parameters.tsv, wirings.tsv or a drug, or set role to context."
+            "Cite them in parameters.tsv, wirings.tsv, a drug or a tracer, or set role to context."
         )
         yield warning("KNOW002", idle[0].where, message)
 
@@ -169,6 +222,8 @@ def check_references_are_used(knowledge: Knowledge, /) -> Iterator[Finding]:
         *(part for item in knowledge.caveats.values() for part in item.basis),
         *(item.study for item in knowledge.contradictions.values()),
         *(part for item in knowledge.registry.values() for part in item.evidence),
+        *(item.study for item in knowledge.hazard_ratios.values()),
+        *(part for item in knowledge.expectations.values() for part in item.source),
     }
     for reference in knowledge.references.values():
         if reference.id not in used:
@@ -289,6 +344,26 @@ def check_registry_agrees_with_the_drugs(knowledge: Knowledge, /) -> Iterator[Fi
             yield error("KNOW010", entry.where, message)
 
 
+def check_relevance_follows_the_rules(knowledge: Knowledge, /) -> Iterator[Finding]:
+    """A parameter is as near to a patient with ESCC as its evidence, or as the ceiling allows."""
+    rules = knowledge.relevance_rules
+    if rules is None:
+        return
+    for row in knowledge.parameters.values():
+        cited = [knowledge.evidence[item] for item in row.evidence]
+        if not all(has_score(item, rules) for item in cited):
+            continue
+        expected = expected_relevance(row, knowledge.evidence, rules)
+        if row.relevance == expected:
+            continue
+        gives = "its evidence gives" if cited else "without evidence the ceiling is"
+        message = (
+            f"{row.id}: relevance is {row.relevance:g}, {gives} {expected:g}. "
+            f"Set it to {expected:g}, or cite nearer evidence."
+        )
+        yield error("KNOW011", row.where, message)
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     check_ids_are_unique_across_tables,
     check_parameter_evidence_is_cited,
@@ -300,6 +375,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_contradictions_have_two_sides,
     check_statements_are_no_surer_than_their_evidence,
     check_registry_agrees_with_the_drugs,
+    check_relevance_follows_the_rules,
 )
 
 
@@ -315,6 +391,12 @@ def _citations(knowledge: Knowledge) -> Iterator[tuple[str, tuple[str, str]]]:
     for drug in knowledge.drugs.values():
         for item in sorted(cited_evidence(drug)):
             yield item, (drug.id, drug.where)
+    for isotope in knowledge.isotopes.values():
+        for item in sorted(cited_by_isotope(isotope)):
+            yield item, (isotope.id, isotope.where)
+    for tracer in knowledge.tracers.values():
+        for item in sorted(cited_by_tracer(tracer)):
+            yield item, (tracer.id, tracer.where)
 
 
 def _some(ids: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
@@ -20,19 +21,38 @@ from cxaxis.core.errors import ModelValueError
 from cxaxis.core.ids import is_sbml_id
 from cxaxis.core.units import conversion_factor
 from cxaxis.knowledge.dose_units import parse_dose_unit
+from cxaxis.knowledge.drug_properties import Property, PropertyName
+from cxaxis.knowledge.evidence import Evidence
+from cxaxis.knowledge.readings import basis_faults
 
 DrugClass = Literal[
     "cxcr4_antagonist_small_molecule",
     "cxcr4_antagonist_peptide",
     "cxcr4_antibody",
+    "cxcr4_nanobody",
     "cxcl12_neutraliser",
+    "cxcl12_analogue",
     "platinum",
     "antimetabolite",
     "taxane",
     "growth_factor",
     "checkpoint_antibody",
+    "antimalarial",
     "radiotherapy",
 ]
+ReviewClass = Literal["non_peptide", "small_peptide", "antibody", "modified_cxcl12", "other"]
+"""The review's four classes of CXCR4 antagonist, and what falls outside them."""
+Action = Literal[
+    "competitive",
+    "allosteric",
+    "biased",
+    "inverse_agonist",
+    "receptor_loss",
+    "cell_killing",
+    "ligand_trap",
+    "ligand_analogue",
+]
+"""What an agent does to the receptor or its ligand."""
 Route = Literal["subcutaneous", "intravenous", "oral", "external_beam"]
 Standing = Literal["none", "orphan", "in_trial", "approved"]
 
@@ -40,11 +60,19 @@ WEEKDAYS: Final = 5
 """Treatment days of a week; day 0 of a protocol is a Monday."""
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?\Z")
+_GENE = re.compile(r"[A-Z][A-Z0-9-]*\Z")
 
 
 def _sbml_id(text: str) -> str:
     if not is_sbml_id(text):
         msg = f"{text!r} is no id. Use a lower-case letter, then letters, digits and underscores."
+        raise ValueError(msg)
+    return text
+
+
+def _gene(text: str) -> str:
+    if _GENE.match(text) is None:
+        msg = f"{text!r} is no gene symbol. Write the HGNC symbol, such as CXCR4 or PDCD1."
         raise ValueError(msg)
     return text
 
@@ -88,6 +116,7 @@ def _not_empty(items: Any) -> Any:
 SbmlId = Annotated[str, AfterValidator(_sbml_id)]
 Word = Annotated[str, Field(min_length=1)]
 Words = Annotated[tuple[Word, ...], Field(strict=False)]
+Genes = Annotated[tuple[Annotated[str, AfterValidator(_gene)], ...], Field(strict=False)]
 
 
 class _Record(BaseModel):
@@ -106,6 +135,19 @@ class MolarMass(_Record):
     def g_per_mol(self) -> float:
         """The molar mass in g/mol."""
         return self.value * conversion_factor(self.unit, "g/mol")
+
+    def faults(self, evidence: Mapping[str, Evidence]) -> Iterator[str]:
+        """Yield the words on a mass that differs from the rows it cites.
+
+        Parameters
+        ----------
+        evidence
+            Known rows.
+        """
+        if self.evidence:
+            yield from basis_faults(
+                self.value, self.unit, "recalled", self.note, self.evidence, evidence
+            )
 
     @model_validator(mode="after")
     def _rests_on_something(self) -> Self:
@@ -130,7 +172,7 @@ class Regimen(_Record):
     dose
         Each dose; a rate (``mg/m2/day``) is given for `duration_day`.
     route
-        One of the routes that the drug's ``target`` names.
+        Route; one that the drug's ``target`` names, if it has targets.
     start_day
         Day of the first dose; day 0 is the first day of treatment, a Monday.
     every_day
@@ -210,16 +252,26 @@ class Drug(_Record):
         What people call it.
     drug_class
         Mechanistic class (key ``class`` in the file).
+    review_class
+        Class in the review's scheme of CXCR4 antagonists; ``other`` outside it.
+    binds
+        HGNC symbols of the molecules it binds; empty where that is no gene product.
+    action
+        What it does to CXCR4 or CXCL12; empty for agents that bind neither.
     molar_mass
-        None for radiotherapy alone.
+        None for radiotherapy, and where nothing is known of an agent without targets.
     target
-        SBML id that receives the dose, by route.
+        SBML id that receives the dose, by route; empty for an agent without a place in a model.
+    waits_for
+        The part of the model that such an agent needs; empty for an agent with targets.
     dose_units
         Units in which a protocol may prescribe it.
     regimens
         Named regimens.
     regulatory
         Regulatory history, at least one entry.
+    properties
+        Numbers about the agent, by name.
     evidence
         Further evidence rows on the drug.
     note
@@ -230,8 +282,12 @@ class Drug(_Record):
     name: Word
     synonyms: Words = ()
     drug_class: Annotated[DrugClass, Field(alias="class")]
+    review_class: ReviewClass
+    binds: Genes
+    action: Annotated[tuple[Action, ...], Field(strict=False)] = ()
     molar_mass: MolarMass | None = None
-    target: Annotated[dict[Route, SbmlId], AfterValidator(_not_empty)]
+    target: Annotated[dict[Route, SbmlId], AfterValidator(_not_empty)] = Field(default_factory=dict)
+    waits_for: Word | None = None
     dose_units: Annotated[
         tuple[Annotated[str, AfterValidator(_dose_unit)], ...],
         Field(strict=False),
@@ -239,6 +295,7 @@ class Drug(_Record):
     ]
     regimens: dict[SbmlId, Regimen]
     regulatory: Annotated[tuple[Regulatory, ...], Field(strict=False), AfterValidator(_not_empty)]
+    properties: dict[PropertyName, Property] = Field(default_factory=dict)
     evidence: Words = ()
     note: str = ""
 

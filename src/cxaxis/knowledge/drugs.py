@@ -1,8 +1,8 @@
 """Drugs and radiotherapy: one YAML file each, read into frozen records.
 
-A drug says where its dose goes in the models, in which units it is prescribed, which named
-regimens it has, and what regulators have said of it. It holds no kinetic number: those are rows
-of ``parameters.tsv``.
+A drug says where its dose goes in the models, or for what part of a model it waits, in which
+units it is prescribed, which named regimens it has, what regulators have said of it, and what is
+known of it in numbers. No model reads those numbers: its own are rows of ``parameters.tsv``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
 from cxaxis.core.errors import Finding, error, raise_on_errors
 from cxaxis.core.ids import did_you_mean
-from cxaxis.knowledge.drug_records import Drug
+from cxaxis.knowledge.drug_properties import property_faults
+from cxaxis.knowledge.drug_records import Action, Drug, Regimen
 from cxaxis.knowledge.evidence import Evidence, citation_findings, load_evidence
 from cxaxis.knowledge.located_yaml import (
     LocatedDocument,
@@ -25,7 +26,10 @@ from cxaxis.knowledge.located_yaml import (
     read_located_yaml,
     validation_findings,
 )
+from cxaxis.knowledge.readings import ASSUMED
 from cxaxis.knowledge.tables import read_bytes, shipped_label
+
+AXIS: Final = frozenset({"CXCR4", "CXCL12"})
 
 
 def load_drugs(
@@ -105,7 +109,7 @@ def read_drug(
     drug._where = document.where()
     findings = (
         *findings,
-        *_drug_findings(drug, document),
+        *_drug_findings(drug, document, evidence),
         *_citation_findings(drug, document, evidence),
     )
     stem = Path(label).stem
@@ -124,10 +128,41 @@ def _file_names(directory: Path | None) -> list[str]:
     return sorted(name for name in names if name.endswith(".yaml"))
 
 
-def _drug_findings(drug: Drug, document: LocatedDocument) -> Iterator[Finding]:
-    """Yield contradictions between the parts of one file."""
+def _drug_findings(
+    drug: Drug, document: LocatedDocument, evidence: Mapping[str, Evidence]
+) -> Iterator[Finding]:
+    """Yield contradictions between the parts of one file, and between a number and its source."""
+    yield from _place_findings(drug, document)
+    yield from _action_findings(drug, document)
+    for name, regimen in drug.regimens.items():
+        yield from _regimen_findings(drug, name, regimen, document)
+    if drug.molar_mass is not None:
+        mass = drug.molar_mass
+        where = document.where(("molar_mass", "value"))
+        for words in mass.faults(evidence):
+            yield error("DRUG011", where, f"{drug.id}.molar_mass {words}")
+    for name, item in drug.properties.items():
+        for code, key, words in property_faults(name, item, evidence):
+            where = document.where(("properties", name, key))
+            yield error(code, where, f"{drug.id}.properties.{name} {words}")
+
+
+def _place_findings(drug: Drug, document: LocatedDocument) -> Iterator[Finding]:
+    """Yield what is wrong with where and in what unit a dose goes."""
     is_radiotherapy = drug.drug_class == "radiotherapy"
-    if drug.molar_mass is None and not is_radiotherapy:
+    if drug.target and drug.waits_for is not None:
+        message = (
+            f"{drug.id}: has a target and waits for {drug.waits_for!r}. Keep target if a model "
+            "takes its dose, waits_for if none does."
+        )
+        yield error("DRUG009", document.where(("waits_for",)), message)
+    if not drug.target and drug.waits_for is None:
+        message = (
+            f"{drug.id}: has neither target nor waits_for. Say where its dose goes, "
+            "or which part of the model it waits for."
+        )
+        yield error("DRUG009", document.where(), message)
+    if drug.molar_mass is None and drug.target and not is_radiotherapy:
         message = f"{drug.id}: molar_mass is missing. Doses in mass need it to become nmol."
         yield error("DRUG004", document.where(), message)
     if drug.molar_mass is not None and is_radiotherapy:
@@ -140,20 +175,48 @@ def _drug_findings(drug: Drug, document: LocatedDocument) -> Iterator[Finding]:
                 "Radiotherapy is given in Gy, drugs in mass."
             )
             yield error("DRUG005", document.where(("dose_units", index)), message)
-    for name, regimen in drug.regimens.items():
-        at: Location = ("regimens", name)
-        if regimen.route not in drug.target:
-            message = (
-                f"{drug.id}.{name}: route {regimen.route!r} has no target. "
-                f"{did_you_mean(regimen.route, drug.target)} Or add it under target."
-            )
-            yield error("DRUG006", document.where((*at, "route")), message)
-        if regimen.dose.unit not in drug.dose_units:
-            message = (
-                f"{drug.id}.{name}: dose unit {regimen.dose.unit!r} is not among dose_units. "
-                f"{did_you_mean(regimen.dose.unit, drug.dose_units)} Or add it there."
-            )
-            yield error("DRUG005", document.where((*at, "dose", "unit")), message)
+
+
+def _action_findings(drug: Drug, document: LocatedDocument) -> Iterator[Finding]:
+    """Yield an action that does not fit what the drug binds."""
+    on_axis = not AXIS.isdisjoint(drug.binds)
+    if on_axis and not drug.action:
+        message = (
+            f"{drug.id}: binds {' and '.join(drug.binds)} without an action. "
+            f"Add action: one or more of {' | '.join(get_args(Action))}."
+        )
+        yield error("DRUG013", document.where(("binds",)), message)
+    if drug.action and not on_axis:
+        message = (
+            f"{drug.id}: has an action on the axis, but binds neither {' nor '.join(sorted(AXIS))}."
+            " Remove action, or add what it binds."
+        )
+        yield error("DRUG013", document.where(("action",)), message)
+
+
+def _regimen_findings(
+    drug: Drug, name: str, regimen: Regimen, document: LocatedDocument
+) -> Iterator[Finding]:
+    """Yield what is wrong between a regimen and its drug."""
+    at: Location = ("regimens", name)
+    if drug.target and regimen.route not in drug.target:
+        message = (
+            f"{drug.id}.{name}: route {regimen.route!r} has no target. "
+            f"{did_you_mean(regimen.route, drug.target)} Or add it under target."
+        )
+        yield error("DRUG006", document.where((*at, "route")), message)
+    if regimen.dose.unit not in drug.dose_units:
+        message = (
+            f"{drug.id}.{name}: dose unit {regimen.dose.unit!r} is not among dose_units. "
+            f"{did_you_mean(regimen.dose.unit, drug.dose_units)} Or add it there."
+        )
+        yield error("DRUG005", document.where((*at, "dose", "unit")), message)
+    if not regimen.evidence and not regimen.note.startswith(ASSUMED):
+        message = (
+            f"{drug.id}.{name}: cites no evidence. Cite a row, or start the note with "
+            f"{ASSUMED!r} and give the reason."
+        )
+        yield error("DRUG014", document.where(at), message)
 
 
 def _citation_findings(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, cast
+from typing import Final, Literal, cast, get_args
 
 from cxaxis.core.errors import Finding, error, raise_on_errors
 from cxaxis.core.ids import did_you_mean, is_sbml_id
@@ -22,6 +22,38 @@ from cxaxis.knowledge.tables import (
 
 EvidenceStatus = Literal["seen", "recalled", "derived"]
 EvidenceRole = Literal["parameter", "fitted", "held_out", "context"]
+Species = Literal["human", "several", "other_mammal", "rat", "mouse", "none"]
+Tissue = Literal[
+    "escc",
+    "oesophagus",
+    "whole_body",
+    "squamous_other",
+    "other_tumour",
+    "normal_other",
+    "blood_or_marrow",
+    "cell_free",
+    "none",
+]
+Assay = Literal[
+    "physical_constant",
+    "protocol",
+    "pharmacokinetics",
+    "pharmacodynamics",
+    "clinical_outcome",
+    "registry",
+    "pathology",
+    "imaging",
+    "binding",
+    "signalling",
+    "trafficking",
+    "expression",
+    "biochemistry",
+    "cell_culture",
+    "estimate",
+    "animal_model",
+]
+Setting = Literal["in_vivo_human", "physical", "ex_vivo", "in_vitro", "in_silico", "in_vivo_animal"]
+Directness = Literal["direct", "indirect", "analogy"]
 
 REFERENCE_COLUMNS: Final = ("id", "citation", "year", "identifier", "note")
 EVIDENCE_COLUMNS: Final = (
@@ -32,6 +64,11 @@ EVIDENCE_COLUMNS: Final = (
     "high",
     "unit",
     "system",
+    "species",
+    "tissue",
+    "assay",
+    "setting",
+    "directness",
     "reference",
     "seen",
     "status",
@@ -40,8 +77,18 @@ EVIDENCE_COLUMNS: Final = (
 )
 EVIDENCE_STATUS: Final = ("seen", "recalled", "derived")
 EVIDENCE_ROLES: Final = ("parameter", "fitted", "held_out", "context")
+# What tells how far a reading is from a patient with ESCC, with the words each may use.
+DIMENSIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "species": get_args(Species),
+        "tissue": get_args(Tissue),
+        "assay": get_args(Assay),
+        "setting": get_args(Setting),
+        "directness": get_args(Directness),
+    }
+)
 
-_EVIDENCE_ID = re.compile(r"(DRG|MOL|TIS|CLI|IMG)\d{3}\Z")
+_EVIDENCE_ID = re.compile(r"(DRG|MOL|TIS|CLI|IMG|ANN)\d{3}\Z")
 _YEAR = re.compile(r"(19|20)\d{2}\Z")
 _IDENTIFIER = re.compile(r"(doi:10\.\d{4,9}/\S+|pmid:\d+|pmc:PMC\d+|nct:NCT\d{8}|biomodels:\S+)\Z")
 _IDENTIFIER_FORMS = "doi:10..., pmid:123, pmc:PMC123, nct:NCT01234567, biomodels:BIOMD..."
@@ -83,7 +130,8 @@ class Evidence:
     ----------
     id
         House id; the prefix names the field (``DRG`` drugs, ``MOL`` molecules, ``TIS`` tissue,
-        ``CLI`` clinic, ``IMG`` imaging).
+        ``CLI`` clinic, ``IMG`` imaging, ``ANN`` annotation: what is on record of a gene, a
+        molecule or a disease).
     quantity
         What was measured.
     value
@@ -93,7 +141,22 @@ class Evidence:
     unit
         Unit of `value`, in the source's words.
     system
-        Species, cells, patients or assay.
+        Species, cells, patients or assay, in words.
+    species
+        Whose molecules, cells or bodies were read: human cells grafted into a mouse are
+        ``human``. ``several`` mixes them, ``none`` has no organism in it.
+    tissue
+        Where the reading was made; ``whole_body`` is a person as a whole (drug handling, blood
+        levels and counts, body measures), ``cell_free`` has no living cell in it, ``none`` is
+        for quantities that a tissue does not enter.
+    assay
+        How it was read; ``estimate`` marks a number that was chosen, not measured.
+    setting
+        Where it took place: ``in_vivo_human`` covers tissue fixed as it came from the body,
+        ``physical`` constants and written records.
+    directness
+        ``direct`` (the quantity itself was read), ``indirect`` (inferred through a model or a
+        proxy) or ``analogy`` (another molecule or process).
     reference
         Id of the `Reference`.
     seen
@@ -116,6 +179,11 @@ class Evidence:
     high: str
     unit: str
     system: str
+    species: Species
+    tissue: Tissue
+    assay: Assay
+    setting: Setting
+    directness: Directness
     reference: str
     seen: str
     status: EvidenceStatus
@@ -227,6 +295,11 @@ def _evidence(row: Row) -> Evidence:
         high=row["high"],
         unit=row["unit"],
         system=row["system"],
+        species=cast("Species", row["species"]),
+        tissue=cast("Tissue", row["tissue"]),
+        assay=cast("Assay", row["assay"]),
+        setting=cast("Setting", row["setting"]),
+        directness=cast("Directness", row["directness"]),
         reference=row["reference"],
         seen=row["seen"],
         status=cast("EvidenceStatus", row["status"]),
@@ -238,7 +311,7 @@ def _evidence(row: Row) -> Evidence:
 
 def _evidence_findings(row: Row, references: Mapping[str, Reference]) -> Iterator[Finding]:
     if _EVIDENCE_ID.match(row["id"]) is None:
-        cure = "Use DRG, MOL, TIS, CLI or IMG and three digits."
+        cure = "Use DRG, MOL, TIS, CLI, IMG or ANN and three digits."
         yield bad_cell("EVID001", row, "id", cure)
     if not row["quantity"]:
         yield bad_cell("EVID002", row, "quantity", "Say what was measured.")
@@ -255,6 +328,31 @@ def _evidence_findings(row: Row, references: Mapping[str, Reference]) -> Iterato
         cure = "A page that was read makes the status seen; else leave the cell empty."
         yield bad_cell("EVID006", row, "seen", cure)
     yield from _range_findings(row)
+    yield from _distance_findings(row)
+
+
+def _distance_findings(row: Row) -> Iterator[Finding]:
+    """Yield what is wrong with the words on how far the reading is from a patient with ESCC."""
+    unknown = [
+        finding
+        for dimension, words in DIMENSIONS.items()
+        for finding in choice_findings("EVID008", row, dimension, words)
+    ]
+    yield from unknown
+    if unknown:
+        return
+    setting, assay = row["setting"], row["assay"]
+    if setting == "in_vivo_human" and row["species"] not in {"human", "several"}:
+        yield bad_cell("EVID009", row, "species", "In people it is human or several.")
+    if setting.startswith("in_vivo") and row["tissue"] in {"cell_free", "none"}:
+        yield bad_cell("EVID009", row, "tissue", "In a living body name where it was read.")
+    if assay == "animal_model" and setting != "in_vivo_animal":
+        yield bad_cell("EVID009", row, "setting", "An animal model is in_vivo_animal.")
+    if assay == "physical_constant" and setting != "physical":
+        yield bad_cell("EVID009", row, "setting", "A physical constant is physical.")
+    if setting == "physical" and assay not in {"physical_constant", "protocol"}:
+        cure = "With setting physical it is physical_constant or protocol."
+        yield bad_cell("EVID009", row, "assay", cure)
 
 
 def _range_findings(row: Row) -> Iterator[Finding]:

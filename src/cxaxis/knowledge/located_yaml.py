@@ -6,14 +6,15 @@ The YAML read here is a plain subset: mappings, lists and scalars. ``on``, ``off
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import yaml
 
 from cxaxis.core.errors import Finding, error
-from cxaxis.core.ids import did_you_mean
+from cxaxis.core.ids import did_you_mean, nearest
 from cxaxis.knowledge.tables import decode, parse_number
 
 if TYPE_CHECKING:
@@ -21,7 +22,31 @@ if TYPE_CHECKING:
 
 Location = tuple[str | int, ...]
 
+KEYS_CURE: Final = "Write 'key: value' pairs here"
+
 _BOOLEANS = {"true": True, "false": False}
+_LIST_CURE = "Write a list: [a, b], or one '- item' a line"
+# What a reader can do about each kind of refusal, in words without a programmer's types.
+_CURES = {
+    "int_type": "Write a whole number, without point or unit",
+    "int_from_float": "Write a whole number, without point or unit",
+    "float_type": "Write a finite number alone, without its unit",
+    "finite_number": "Write a finite number alone, without its unit",
+    "string_type": "Write text; put a number or true in quotes",
+    "string_too_short": "Write some text",
+    "tuple_type": _LIST_CURE,
+    "list_type": _LIST_CURE,
+    "dict_type": KEYS_CURE,
+    "model_type": KEYS_CURE,
+    "bool_type": "Write true or false",
+    "greater_than": "Give a number above {gt:g}",
+    "greater_than_equal": "Give {ge:g} or more",
+    "less_than": "Give a number below {lt:g}",
+    "less_than_equal": "Give at most {le:g}",
+}
+# How the validator marks a fault of a key itself, not of what stands under it.
+_KEY_MARK = "[key]"
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +108,8 @@ def read_located_yaml(
     if text is None:
         return None, tuple(findings)
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        # The text is read twice only if it could hold an alias: reading is slow.
+        for event in yaml.parse(text, Loader=yaml.SafeLoader) if "*" in text else ():
             if isinstance(event, yaml.AliasEvent):
                 line = event.start_mark.line + 1 if event.start_mark is not None else 1
                 message = f"alias *{event.anchor} is not read here. Write the value out."
@@ -173,20 +199,41 @@ def validation_findings(
     """
     for item in failure.errors(include_url=False):
         location: Location = tuple(item["loc"])
+        of_key = location[-1:] == (_KEY_MARK,)
+        if of_key:
+            location = location[:-1]
         key = ".".join(map(str, location)) or "(document)"
-        where = document.where(location)
         known = _known_keys(model, location[:-1])
         if item["type"] == "extra_forbidden":
             message = f"unknown key {key!r}. {did_you_mean(str(location[-1]), known)}"
         elif item["type"] == "missing":
             message = f"key {key!r} is missing. Add it."
+        elif of_key and item["type"] == "literal_error":
+            message = f"unknown key {key!r}. {_choice(item, str(location[-1]))}."
         elif item["type"] == "value_error":
             message = f"{key}: {_cause(item)}"
         else:
             value = document.value(location)
             shown = "" if isinstance(value, dict | list) else f" is {value!r}"
-            message = f"{key}{shown}. {item['msg']}."
-        yield error(code, where, message)
+            message = f"{key}{shown}. {_cure(item, value)}."
+        yield error(code, document.where(location), message)
+
+
+def _cure(item: Any, value: Any) -> str:
+    """Return what to do about a refused value, without full stop."""
+    if item["type"] == "literal_error":
+        return _choice(item, value)
+    cure = _CURES.get(item["type"])
+    return str(item["msg"]) if cure is None else cure.format(**item.get("ctx", {}))
+
+
+def _choice(item: Any, value: Any) -> str:
+    """Return the words that are allowed, the nearest one first."""
+    expected = str(item["ctx"]["expected"])
+    options = _QUOTED.findall(expected) or [expected]
+    close = nearest(value, options) if isinstance(value, str) else ()
+    hint = f"Did you mean {' or '.join(close)}? " if close else ""
+    return f"{hint}Use {' | '.join(options)}"
 
 
 def _cause(item: Any) -> str:

@@ -4,10 +4,27 @@ What the columns of ``parameters.tsv`` mean stands in `Parameter`. The house rul
 the log scale a row that is ``borrowed``, or rests on recalled evidence alone, has a spread of at
 least 0.3 (a factor 1.8 either way at 95 %), and an ``assumed`` row one of at least 0.5 (a factor
 2.7). A number that nobody has checked may not be held with confidence.
+
+The house rule on widening: what a draw of the population uses is not ``spread`` but ::
+
+    widened spread = sqrt(spread^2 + (tau * (1 - relevance))^2)
+
+on the row's own scale, log or logit. ``spread`` says what the sources leave open, the second
+term what they cannot know: the step from their system to a patient with ESCC. On the linear
+scale the second term is multiplied by ``|value|``: to first order that is the same relative
+error as on the log scale. A row with spread 0 is a definition, a reference point or a physical
+constant, and stays fixed; a causal share is uniform on 0 to 1 and cannot be wider.
+
+*Not counted twice.* Many spreads were judged with the distance of their sources in mind, so tau
+is not the scatter between systems but the part of it that the stated spreads leave uncovered:
+over the constants read in more than one system, the mean of ``sd^2 - spread^2`` divided by the
+mean of ``(1 - relevance)^2`` of their readings is ``tau^2`` (`cxaxis.knowledge.widening`, with the
+numbers). Had the stated spreads covered the scatter, tau would be 0.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +34,7 @@ from cxaxis.core.errors import Finding, error, raise_on_errors
 from cxaxis.core.ids import did_you_mean, is_sbml_id
 from cxaxis.core.units import is_unit
 from cxaxis.knowledge.evidence import Evidence, citation_findings, load_evidence
+from cxaxis.knowledge.relevance import RelevanceRules, load_relevance_rules
 from cxaxis.knowledge.tables import (
     Row,
     bad_cell,
@@ -48,6 +66,9 @@ STATUSES: Final = ("measured", "derived", "borrowed", "assumed")
 LEAST_SPREAD_UNVERIFIED: Final = 0.3
 LEAST_SPREAD_ASSUMED: Final = 0.5
 
+# The causal share is uniform on 0 to 1: its row's linear spread only states the width.
+UNIFORM_SHARES: Final = frozenset({"phi"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
@@ -74,13 +95,17 @@ class Parameter:
     species
         Species or system the number comes from.
     relevance
-        How near that system is to a patient with ESCC, 0 to 1.
+        How near that system is to a patient with ESCC, 0 to 1: what the rules give for the
+        cited rows, or as stated where none is cited.
     evidence
         Ids of evidence rows.
     note
         Reasons and caveats.
     where
         ``file:line`` of the row.
+    tau
+        Standard deviation that a relevance of 0 would add, on the log or logit scale; 0 for a
+        row that is never widened.
     """
 
     id: str
@@ -95,6 +120,20 @@ class Parameter:
     evidence: tuple[str, ...]
     note: str
     where: str
+    tau: float
+
+    @property
+    def widening(self) -> float:
+        """Standard deviation added to `spread` for the distance of the sources."""
+        if self.spread == 0:
+            return 0.0
+        size = abs(self.value) if self.scale == "linear" else 1.0
+        return self.tau * (1.0 - self.relevance) * size
+
+    @property
+    def widened_spread(self) -> float:
+        """Standard deviation of what is not known, the step to a patient with ESCC included."""
+        return math.hypot(self.spread, self.widening)
 
 
 class Parameters(Mapping[str, Parameter]):
@@ -125,7 +164,10 @@ class Parameters(Mapping[str, Parameter]):
 
 
 def load_parameters(
-    path: Path | None = None, *, evidence: Mapping[str, Evidence] | None = None
+    path: Path | None = None,
+    *,
+    evidence: Mapping[str, Evidence] | None = None,
+    rules: RelevanceRules | None = None,
 ) -> Parameters:
     """Return the parameters by id, in file order.
 
@@ -135,6 +177,8 @@ def load_parameters(
         Table to read; None reads the one that ships with the package.
     evidence
         Evidence that rows may cite; None loads the rows that ship with the package.
+    rules
+        Rules of relevance; None loads those that ship with the package.
 
     Raises
     ------
@@ -144,18 +188,27 @@ def load_parameters(
         id; a spread narrower than the house rule allows.
     """
     known = load_evidence() if evidence is None else evidence
-    parameters, findings = read_parameters(path, evidence=known)
+    parameters, findings = read_parameters(path, evidence=known, rules=rules)
     raise_on_errors(findings)
     return parameters
 
 
 def read_parameters(
-    path: Path | None = None, *, evidence: Mapping[str, Evidence]
+    path: Path | None = None,
+    *,
+    evidence: Mapping[str, Evidence],
+    rules: RelevanceRules | None = None,
 ) -> tuple[Parameters, tuple[Finding, ...]]:
-    """Return the parameters that could be read and every finding on the table."""
+    """Return the parameters that could be read and every finding on the table.
+
+    Arguments as in `load_parameters`.
+    """
+    tau = (load_relevance_rules() if rules is None else rules).tau
     table = read_table(path, "parameters.tsv", PARAMETER_COLUMNS)
     rows, findings = sound_rows(
-        table, lambda row: [*_form_findings(row), *_support_findings(row, evidence)], _parameter
+        table,
+        lambda row: [*_form_findings(row), *_support_findings(row, evidence)],
+        lambda row: _parameter(row, tau),
     )
     return Parameters(rows), findings
 
@@ -169,7 +222,7 @@ def value_problem(value: float, scale: Scale) -> str:
     return ""
 
 
-def _parameter(row: Row) -> Parameter:
+def _parameter(row: Row, tau: float) -> Parameter:
     return Parameter(
         id=row["id"],
         value=float(row["value"]),
@@ -183,6 +236,7 @@ def _parameter(row: Row) -> Parameter:
         evidence=split_ids(row["evidence"]),
         note=row["note"],
         where=row.where,
+        tau=0.0 if row["id"] in UNIFORM_SHARES else tau,
     )
 
 

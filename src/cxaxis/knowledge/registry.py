@@ -36,10 +36,12 @@ from cxaxis.knowledge.tables import (
 )
 
 Place = Literal["Table 1", "text"]
+Agreement = Literal["yes", "no", "unread"]
 Phase = Literal["", "1", "1/2", "2", "2a", "2b", "3", "4"]
 TrialState = Literal["", "recruiting", "completed", "suspended", "terminated", "unknown"]
 
 PLACES: Final[tuple[str, ...]] = get_args(Place)
+AGREEMENTS: Final[tuple[str, ...]] = get_args(Agreement)
 PHASES: Final[tuple[str, ...]] = get_args(Phase)
 TRIAL_STATES: Final[tuple[str, ...]] = get_args(TrialState)
 STANDINGS: Final[tuple[str, ...]] = get_args(Standing)
@@ -60,10 +62,12 @@ REGISTRY_COLUMNS: Final = (
     "nct",
     "condition_printed",
     "condition",
+    "condition_agrees",
     "phase_printed",
     "phase",
     "trial_state",
     "trial_date",
+    "standing_printed",
     "standing",
     "standing_date",
     "evidence",
@@ -94,10 +98,15 @@ class RegistryEntry:
         Trial number as printed, and the well-formed number; empty where there is none.
     condition_printed, condition
         Indication in the review, and in the registry.
+    condition_agrees
+        Whether the two name the same condition, as the reader judged; ``unread`` where the
+        registry's word was not read.
     phase_printed, phase
         Phase in the review, and in the registry.
     trial_state, trial_date
         How the trial stands and since when, empty if not known.
+    standing_printed
+        What the review says of a regulator, empty where it says nothing.
     standing, standing_date
         What a regulator has said of the drug in this condition, and when. A designation is
         ``orphan``, never ``approved``.
@@ -119,10 +128,12 @@ class RegistryEntry:
     nct: str
     condition_printed: str
     condition: str
+    condition_agrees: Agreement
     phase_printed: str
     phase: Phase
     trial_state: TrialState
     trial_date: str
+    standing_printed: Standing | Literal[""]
     standing: Standing
     standing_date: str
     evidence: tuple[str, ...]
@@ -205,10 +216,12 @@ def _entry(row: Row) -> RegistryEntry:
         nct=row["nct"],
         condition_printed=row["condition_printed"],
         condition=row["condition"],
+        condition_agrees=cast("Agreement", row["condition_agrees"]),
         phase_printed=row["phase_printed"],
         phase=cast("Phase", row["phase"]),
         trial_state=cast("TrialState", row["trial_state"]),
         trial_date=row["trial_date"],
+        standing_printed=cast("Standing", row["standing_printed"]),
         standing=cast("Standing", row["standing"]),
         standing_date=row["standing_date"],
         evidence=split_ids(row["evidence"]),
@@ -230,6 +243,8 @@ def _form_findings(row: Row, claims: Collection[str]) -> Iterator[Finding]:
     for column in ("condition_printed", "condition"):
         if not row[column]:
             yield bad_cell("REGI005", row, column, "Name the condition.")
+    yield from choice_findings("REGI006", row, "condition_agrees", AGREEMENTS)
+    yield from choice_findings("REGI006", row, "standing_printed", ("", *STANDINGS))
     yield from choice_findings("REGI006", row, "phase", PHASES)
     yield from choice_findings("REGI006", row, "trial_state", TRIAL_STATES)
     for column in ("trial_date", "standing_date"):

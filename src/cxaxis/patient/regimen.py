@@ -71,7 +71,18 @@ def dose_amount(drug: Drug, value: float, unit: str, body: Body, *, duration_day
 
 
 def dose_rows(drug: Drug, regimen: Regimen, body: Body, *, patient: int) -> Iterator[Dose]:
-    """Yield the dose rows of one patient on one regimen; times in days from randomisation."""
+    """Yield the dose rows of one patient on one regimen; times in days from randomisation.
+
+    Raises
+    ------
+    ModelValueError
+        If no model takes doses of the drug by this route.
+    """
+    if regimen.route not in drug.target:
+        routes = " or ".join(drug.target)
+        reason = f"waits for {drug.waits_for}" if not routes else f"is given by {routes}"
+        msg = f"no model takes {drug.id} by the {regimen.route} route: it {reason}."
+        raise ModelValueError(msg)
     amount = dose_amount(
         drug, regimen.dose.value, regimen.dose.unit, body, duration_day=regimen.duration_day
     )

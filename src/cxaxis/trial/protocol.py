@@ -20,6 +20,7 @@ from cxaxis.core.ids import did_you_mean, nearest
 from cxaxis.knowledge.drug_records import Dose, Drug, Regimen, Route, SbmlId
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.located_yaml import (
+    KEYS_CURE,
     LocatedDocument,
     Location,
     read_located_yaml,
@@ -29,25 +30,6 @@ from cxaxis.knowledge.located_yaml import (
 EXAMPLE_FOLDER: Final = "examples"
 MOST_VISITS: Final = 10_000
 _EXPLICIT = ("dose", "route", "every_day", "n_doses", "duration_day", "weekdays_only")
-
-_LIST_CURE = "Write a list: [a, b], or one '- item' a line"
-_KEYS_CURE = "Write 'key: value' pairs here"
-# What a reader can do about each kind of refusal, in words without a programmer's types.
-_CURES = {
-    "int_type": "Write a whole number, without point or unit",
-    "float_type": "Write a finite number alone, without its unit",
-    "string_type": "Write text; put a number or true in quotes",
-    "string_too_short": "Write some text",
-    "tuple_type": _LIST_CURE,
-    "list_type": _LIST_CURE,
-    "dict_type": _KEYS_CURE,
-    "model_type": _KEYS_CURE,
-    "bool_type": "Write true or false",
-    "greater_than": "Give a number above {gt:g}",
-    "greater_than_equal": "Give {ge:g} or more",
-    "less_than": "Give a number below {lt}",
-    "less_than_equal": "Give at most {le:g}",
-}
 
 
 class _Strict(BaseModel):
@@ -285,17 +267,11 @@ def _refusals(failure: ValidationError, document: LocatedDocument) -> Iterator[F
     """Yield what the types refused, with a cure in plain words."""
     found = validation_findings(failure, document, Protocol, code="PROT003")
     for item, finding in zip(failure.errors(include_url=False), found, strict=True):
-        place = tuple(item["loc"])
-        if place[-1:] == ("dose",) and item["type"] == "model_type":
+        if item["loc"][-1:] == ("dose",) and item["type"] == "model_type":
             cure = "A dose needs its unit: write {value: 240, unit: ug/kg}"
-        elif item["type"] == "literal_error":
-            cure = f"Use {item['ctx']['expected']}"
-        elif item["type"] in _CURES:
-            cure = _CURES[item["type"]].format(**item.get("ctx", {}))
+            yield replace(finding, message=finding.message.replace(KEYS_CURE, cure))
         else:
             yield finding
-            continue
-        yield replace(finding, message=finding.message.replace(item["msg"], cure))
 
 
 def _in_line_order(findings: Iterable[Finding]) -> list[Finding]:
@@ -436,6 +412,14 @@ def _prescription_findings(
         yield error("PROT011", document.where((*location, "drug")), message)
         return
     drug = drugs[item.drug]
+    if not drug.target:
+        given = ", ".join(sorted(other.id for other in drugs.values() if other.target))
+        message = (
+            f"{key}.drug is {drug.id!r}, which no model can be given: "
+            f"it waits for {drug.waits_for}. Use one of: {given}."
+        )
+        yield error("PROT020", document.where((*location, "drug")), message)
+        return
     if item.regimen is not None:
         if item.regimen not in drug.regimens:
             hint = did_you_mean(item.regimen, drug.regimens)

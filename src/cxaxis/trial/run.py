@@ -104,7 +104,9 @@ class Trial:
 
 
 def _key_parts(setup: Setup, cohort: Cohort | None) -> dict[str, Any]:
-    rows = {name: [row.value, row.spread, row.omega] for name, row in setup.parameters.items()}
+    rows = {
+        name: [row.value, row.widened_spread, row.omega] for name, row in setup.parameters.items()
+    }
     regimens = {
         plan.id: [
             [drug.id, _molar_mass(drug), r.model_dump(mode="json")] for drug, r in plan.regimens
@@ -311,6 +313,7 @@ def parameter_table(parameters: Parameters) -> pd.DataFrame:
                 row.unit,
                 row.scale,
                 row.spread,
+                row.widened_spread,
                 row.omega,
                 row.status,
                 row.species,
