@@ -69,9 +69,11 @@ def settled(
     """Return patients with receptors and ligands at rest and their untreated signals set."""
     moving = [name for name in model.species if name.startswith(("tumour_", "marrow_"))]
     signals = [f"{name}_signal" for name in SIGNALS]
+    # What displaced ligand does is measured from the untreated signal, which is found only here:
+    # untreated, no ligand is displaced.
     result = engine.simulate(
         model.sbml,
-        patients,
+        patients.with_columns(switch_ackr3_survival=0.0),
         DoseTable(),
         np.array([SETTLING_DAYS]),
         [*_amounts_of(model, moving), *signals, "growth_drive"],
