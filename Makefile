@@ -58,6 +58,11 @@ types: environment-test  ## check the types
 generated: environment-test  ## rebuild the generated files from models and tables
 	@$(BIN)/python -m cxaxis.models.generate $(ARGS)
 
+.PHONY: ledger
+ledger: environment-test  ## judge every claim anew, slow checks included, and write the results
+	@$(BIN)/python -m cxaxis.claims.generate $(ARGS)
+	@$(BIN)/python -m cxaxis.report.ledger_docs docs $(ARGS)
+
 .PHONY: bench
 bench: environment-test  ## run the benchmarks; benchmarks/README.md holds their results
 	@$(BIN)/python benchmarks/cli_startup.py $(ARGS)

@@ -1,0 +1,114 @@
+"""The decorator that makes a function a check, and the list of all checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Final
+
+from cxaxis.claims.records import Check, Control, Cost, Measure, Need, Role
+from cxaxis.core.errors import Finding, error
+from cxaxis.core.ids import did_you_mean
+from cxaxis.knowledge.checks import Knowledge
+
+CHECK_MODULES: Final = (
+    "receptor_checks",
+    "mobilisation_checks",
+    "tumour_checks",
+    "series_checks",
+    "fact_checks",
+    "library_checks",
+    "prognosis_checks",
+)
+
+
+def check(
+    *,
+    claims: Sequence[str],
+    role: Role,
+    cost: Cost,
+    needs: Sequence[Need],
+    control: Control,
+) -> Callable[[Measure], Check]:
+    """Make a function a check; see `Check` for what the arguments mean.
+
+    The function takes a `CheckContext` and returns a `Measured`. It only measures: what is
+    expected stands in ``expectations.tsv`` under the function's name.
+    """
+
+    def decorate(measure: Measure) -> Check:
+        name = measure.__name__
+        return Check(
+            id=name,
+            claims=tuple(claims),
+            role=role,
+            cost=cost,
+            needs=tuple(needs),
+            measure=measure,
+            control=control,
+            expectation=name,
+        )
+
+    return decorate
+
+
+def checks_in(module: ModuleType) -> tuple[Check, ...]:
+    """Return the checks a module defines, in order of definition."""
+    return tuple(item for item in vars(module).values() if isinstance(item, Check))
+
+
+def all_checks(knowledge: Knowledge) -> tuple[Check, ...]:
+    """Return every check: those written as functions, then registry checks and audits by claim."""
+    from cxaxis.claims.audit_checks import audit_checks
+    from cxaxis.claims.registry_checks import registry_checks
+
+    written = [
+        item for name in CHECK_MODULES for item in checks_in(import_module(f"cxaxis.claims.{name}"))
+    ]
+    return (*written, *registry_checks(knowledge), *audit_checks(knowledge))
+
+
+def check_findings(checks: Sequence[Check], knowledge: Knowledge) -> Iterator[Finding]:
+    """Yield what is wrong with checks as records: ids, claims, expectations, roles.
+
+    A check compared with a row that calibration may use is ``fitted``, whatever else it is
+    compared with; one compared with a held-out row is ``held_out``.
+    """
+    first: dict[str, str] = {}
+    for item in checks:
+        where = f"check {item.id}"
+        if item.id in first:
+            yield error("CHECK001", where, f"{item.id} is defined twice. Rename one.")
+        first[item.id] = item.id
+        if not item.claims:
+            yield error("CHECK002", where, f"{item.id} names no claim. Name at least one.")
+        for claim in item.claims:
+            if claim not in knowledge.claims:
+                message = f"unknown claim {claim!r}. {did_you_mean(claim, knowledge.claims)}"
+                yield error("CHECK002", where, message)
+        if item.expectation not in knowledge.expectations:
+            hint = did_you_mean(item.expectation, knowledge.expectations)
+            message = f"expectation {item.expectation!r} has no row in expectations.tsv. {hint}"
+            yield error("CHECK003", where, message)
+        else:
+            yield from _role_findings(item, knowledge, where)
+    used = {item.expectation for item in checks}
+    for name, row in knowledge.expectations.items():
+        if name not in used:
+            message = f"{name}: no check has this name. {did_you_mean(name, used)} Or remove it."
+            yield error("CHECK004", row.where, message)
+
+
+def _role_findings(item: Check, knowledge: Knowledge, where: str) -> Iterator[Finding]:
+    row = knowledge.expectations[item.expectation]
+    roles: Mapping[str, str] = {
+        part: knowledge.evidence[part].role for part in row.source if part in knowledge.evidence
+    }
+    for part, role in roles.items():
+        if role in {"fitted", "parameter"} and row.kind == "simulation" and item.role != "fitted":
+            message = f"role is held_out, but {part} is {role}. Set role to fitted."
+            yield error("CHECK005", where, message)
+        if role == "held_out" and item.role != "held_out":
+            message = f"role is fitted, but {part} is held_out. Set role to held_out."
+            yield error("CHECK005", where, message)

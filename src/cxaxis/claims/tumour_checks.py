@@ -1,0 +1,178 @@
+"""Simulation checks of growth, spread and treatment in the typical patient."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from cxaxis.claims.breaks import without
+from cxaxis.claims.check import check
+from cxaxis.claims.context import CheckContext
+from cxaxis.claims.experiments import DISTANT, ORGANS, diagnosed, simulated, untreated
+from cxaxis.claims.records import Measured
+from cxaxis.engine.doses import Dose, DoseTable
+from cxaxis.knowledge.drug_records import Regimen
+from cxaxis.patient.regimen import Body, dose_rows
+
+BOTH_RAISED: Final = 3.0
+HALF_YEAR_DAYS: Final = 180.0
+RESPONSE_DAY: Final = 84.0
+TYPICAL_HEIGHT_CM: Final = 166.0
+BACKBONE: Final = (
+    ("radiotherapy", "definitive_50_4_gy"),
+    ("cisplatin", "definitive_75_mg_m2_consolidated"),
+    ("fluorouracil", "definitive_1000_mg_m2_day_consolidated"),
+)
+ANTAGONIST: Final = (("plerixafor", "radiotherapy_infusion_400_ug_kg_day"),)
+NEVER_CONTROLLED: Final = 1e-300
+
+
+def _distant_founders(ctx: CheckContext) -> float:
+    hazard = untreated(ctx).hazard
+    return sum(hazard[organ] for organ in DISTANT)
+
+
+@check(
+    claims=["C116"],
+    role="held_out",
+    cost="fast",
+    needs=["patient"],
+    control=without("cxcr4_growth_effect"),
+)
+def growth_without_cxcr4(ctx: CheckContext) -> Measured:
+    """Rate of division of the primary without CXCR4, relative to with; no metastasis takes part."""
+    knocked_out = untreated(ctx.changed(cxcr4_per_tumour_cell=0.0)).growth_drive
+    return Measured(knocked_out / untreated(ctx).growth_drive, "1")
+
+
+@check(
+    claims=["C035"],
+    role="held_out",
+    cost="fast",
+    needs=["patient"],
+    control=without("cxcr4_growth_effect"),
+)
+def growth_without_stromal_cxcl12(ctx: CheckContext) -> Measured:
+    """Rate of division when fibroblasts make no CXCL12, relative to when they do."""
+    silent = untreated(ctx.changed(cxcl12_secretion_fibroblast=0.0)).growth_drive
+    return Measured(silent / untreated(ctx).growth_drive, "1")
+
+
+@check(
+    claims=["C036"],
+    role="held_out",
+    cost="fast",
+    needs=["patient"],
+    control=without("cxcr4_seeding_effect"),
+)
+def distant_founders_without_cxcr4(ctx: CheckContext) -> Measured:
+    """Founders in distant organs by diagnosis without CXCR4, relative to with."""
+    without_cxcr4 = ctx.changed(cxcr4_per_tumour_cell=0.0)
+    return Measured(_distant_founders(without_cxcr4) / _distant_founders(ctx), "1")
+
+
+@check(
+    claims=["C112"],
+    role="held_out",
+    cost="fast",
+    needs=["patient"],
+    control=without("cxcr4_seeding_effect"),
+)
+def nodal_founders_without_cxcr4(ctx: CheckContext) -> Measured:
+    """Founders in lymph nodes by diagnosis without CXCR4, relative to with."""
+    without_cxcr4 = ctx.changed(cxcr4_per_tumour_cell=0.0)
+    return Measured(untreated(without_cxcr4).hazard["node"] / untreated(ctx).hazard["node"], "1")
+
+
+@check(
+    claims=["C110"],
+    role="held_out",
+    cost="fast",
+    needs=["patient"],
+    control=without("bone_flow"),
+)
+def every_target_organ_receives_founders(ctx: CheckContext) -> Measured:
+    """Founders in the least seeded of node, liver, lung and marrow, as a share of all."""
+    hazard = untreated(ctx).hazard
+    return Measured(min(hazard[o] for o in ORGANS) / sum(hazard[o] for o in ORGANS), "1")
+
+
+@check(
+    claims=["C039"],
+    role="held_out",
+    cost="fast",
+    needs=["patient"],
+    control=without("cxcr4_seeding_effect"),
+)
+def spread_with_silenced_tumour_cxcl12(ctx: CheckContext) -> Measured:
+    """Distant founders a day when tumour cells make no CXCL12, relative to when they do."""
+    silenced = ctx.changed(cxcl12_secretion_tumour_cell=0.0)
+    before, after = untreated(ctx), untreated(silenced)
+    rate = _distant_founders(silenced) / after.days
+    return Measured(rate / (_distant_founders(ctx) / before.days), "1")
+
+
+def _death_hazard_after_diagnosis(ctx: CheckContext) -> float:
+    result = simulated(
+        ctx.model,
+        diagnosed(ctx).patients,
+        DoseTable(),
+        (HALF_YEAR_DAYS,),
+        ("death_hazard",),
+    )
+    return float(result.of("death_hazard")[0, -1])
+
+
+@check(
+    claims=["C007", "C198"],
+    role="held_out",
+    cost="fast",
+    needs=["patient"],
+    control=without("cxcr4_growth_effect", "cxcr4_seeding_effect"),
+)
+def all_outcomes_worsen_with_the_axis(ctx: CheckContext) -> Measured:
+    """Least rise among growth, nodal and distant founders a day and death hazard, axis tripled."""
+    raised = ctx.scaled(
+        cxcr4_per_tumour_cell=BOTH_RAISED,
+        cxcl12_secretion_fibroblast=BOTH_RAISED,
+        cxcl12_secretion_tumour_cell=BOTH_RAISED,
+    )
+    low, high = untreated(ctx), untreated(raised)
+    ratios = (
+        high.growth_drive / low.growth_drive,
+        (high.hazard["node"] / high.days) / (low.hazard["node"] / low.days),
+        (_distant_founders(raised) / high.days) / (_distant_founders(ctx) / low.days),
+        _death_hazard_after_diagnosis(raised) / _death_hazard_after_diagnosis(ctx),
+    )
+    return Measured(min(ratios), "1")
+
+
+def _doses(ctx: CheckContext, regimens: tuple[tuple[str, str], ...]) -> DoseTable:
+    body = Body(weight_kg=ctx.theta["body_weight"], height_cm=TYPICAL_HEIGHT_CM)
+    rows: list[Dose] = []
+    for drug, name in regimens:
+        regimen: Regimen = ctx.knowledge.drugs[drug].regimens[name]
+        rows += dose_rows(ctx.knowledge.drugs[drug], regimen, body, patient=0)
+    return DoseTable(tuple(rows))
+
+
+def _log_size_after(ctx: CheckContext, regimens: tuple[tuple[str, str], ...]) -> float:
+    # The last clonogen never dies here: a cured tumour has no size to compare.
+    patient = diagnosed(ctx).patients.with_columns(control_draw=NEVER_CONTROLLED)
+    result = simulated(ctx.model, patient, _doses(ctx, regimens), (RESPONSE_DAY,), ("tumour_log",))
+    return float(result.of("tumour_log")[0, -1])
+
+
+@check(
+    claims=["C187"],
+    role="held_out",
+    cost="fast",
+    needs=["patient"],
+    control=without("phi"),
+)
+def blockade_adds_to_chemoradiotherapy(ctx: CheckContext) -> Measured:
+    """Living tumour cells on day 84, chemoradiotherapy with plerixafor over without."""
+    alone = _log_size_after(ctx, BACKBONE)
+    combined = _log_size_after(ctx, (*BACKBONE, *ANTAGONIST))
+    return Measured(float(np.exp(combined - alone)), "1")
