@@ -20,6 +20,7 @@ def without(*parameters: str) -> Control:
     def broken(ctx: CheckContext) -> CheckContext:
         return ctx.changed(**dict.fromkeys(parameters, 0.0))
 
+    broken.__doc__ = f"Set {' and '.join(parameters)} to zero."
     return broken
 
 
@@ -29,6 +30,7 @@ def unbound(dissociation_constant: str) -> Control:
     def broken(ctx: CheckContext) -> CheckContext:
         return ctx.scaled(**{dissociation_constant: NEVER_BINDS})
 
+    broken.__doc__ = f"Raise {dissociation_constant} until nothing binds."
     return broken
 
 
@@ -38,6 +40,8 @@ def multiplied(**factors: float) -> Control:
     def broken(ctx: CheckContext) -> CheckContext:
         return ctx.scaled(**factors)
 
+    told = (f"{name} by {factor:g}" for name, factor in factors.items())
+    broken.__doc__ = f"Multiply {' and '.join(told)}."
     return broken
 
 
@@ -61,6 +65,8 @@ def misread(*evidence: str, factor: float = 1.0, swap_sign: bool = False) -> Con
             rows[item] = _changed_reading(rows[item], factor, swap_sign)
         return ctx.with_knowledge(evidence=rows)
 
+    how = "turned round" if swap_sign else f"multiplied by {factor:g}"
+    broken.__doc__ = f"Read {' and '.join(evidence)} {how}."
     return broken
 
 

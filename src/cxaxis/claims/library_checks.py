@@ -34,6 +34,7 @@ def swapped(drug: str, other: str) -> Control:
         drugs[drug] = drugs[other]
         return ctx.with_knowledge(drugs=drugs)
 
+    broken.__doc__ = f"Give {drug} the file of {other}."
     return broken
 
 
@@ -50,7 +51,13 @@ def _slowed(isotope: str) -> Control:
         isotopes[isotope] = replace(nuclide, readings=readings)
         return ctx.with_knowledge(isotopes=isotopes)
 
+    broken.__doc__ = f"Double the half-life of {isotope}."
     return broken
+
+
+def _empty_libraries(ctx: CheckContext) -> CheckContext:
+    """Empty both libraries."""
+    return ctx.with_knowledge(drugs={}, tracers={})
 
 
 def _only_four_classes(ctx: CheckContext) -> CheckContext:
@@ -64,7 +71,7 @@ def _only_four_classes(ctx: CheckContext) -> CheckContext:
     role="held_out",
     cost="fast",
     needs=["knowledge"],
-    control=lambda ctx: ctx.with_knowledge(drugs={}, tracers={}),
+    control=_empty_libraries,
 )
 def agents_against_the_axis(ctx: CheckContext) -> Measured:
     """Smaller of the numbers of drugs and of tracers that bind CXCR4 or CXCL12."""

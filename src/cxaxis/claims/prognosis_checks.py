@@ -56,13 +56,15 @@ def sign_swapped(*ids: str) -> Control:
         }
         return ctx.with_knowledge(hazard_ratios=rows)
 
+    broken.__doc__ = f"Turn {' and '.join(ids) or 'every hazard ratio'} round."
     return broken
 
 
-def every_study_adverse(ctx: CheckContext) -> CheckContext:
-    """Let every series find high CXCR4 adverse."""
+def half_the_patients(ctx: CheckContext) -> CheckContext:
+    """Halve the patients of every study."""
     rows = {
-        name: replace(row, direction="adverse") for name, row in ctx.knowledge.hazard_ratios.items()
+        name: replace(row, n=None if row.n is None else row.n // 2)
+        for name, row in ctx.knowledge.hazard_ratios.items()
     }
     return ctx.with_knowledge(hazard_ratios=rows)
 
@@ -155,12 +157,7 @@ def pooled_series_on_cxcr4(ctx: CheckContext) -> Measured:
     role="held_out",
     cost="fast",
     needs=["knowledge"],
-    control=lambda ctx: ctx.with_knowledge(
-        hazard_ratios={
-            name: replace(row, n=None if row.n is None else row.n // 2)
-            for name, row in ctx.knowledge.hazard_ratios.items()
-        }
-    ),
+    control=half_the_patients,
 )
 def patients_in_the_pool(ctx: CheckContext) -> Measured:
     """Patients in the meta-analysis the review cites."""

@@ -112,7 +112,9 @@ class Check:
     @property
     def summary(self) -> str:
         """First line of the function's docstring."""
-        return (self.measure.__doc__ or "").strip().partition("\n")[0]
+        # A family's check is a partial, whose own docstring is that of partials at large.
+        function = getattr(self.measure, "func", self.measure)
+        return (function.__doc__ or "").strip().partition("\n")[0]
 
 
 @dataclass(frozen=True, kw_only=True)

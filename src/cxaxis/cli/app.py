@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cxaxis.cli import claims, cohort, demo, doctor, library, trial
+from cxaxis.cli import cite, claims, cohort, demo, doctor, explain, ledger, library, tracers, trial
 
 # The root of the parser's own complaints has no public name.
 USAGE_PROBLEM: type[Exception] = next(
@@ -28,9 +28,13 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(trial.app, name="trial")
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(library.drug_app, name="drug")
+app.add_typer(tracers.app, name="tracer")
 app.add_typer(library.model_app, name="model")
 app.add_typer(library.check_app, name="check")
+claims.app.command("run")(ledger.claims_run)
 app.add_typer(claims.app, name="claims")
+app.command("explain")(explain.explain)
+app.command("cite")(cite.cite)
 
 
 def _version(wanted: bool) -> None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from cxaxis.knowledge.drug_records import Drug, Regimen, Regulatory
+    from cxaxis.knowledge.checks import Knowledge
+    from cxaxis.knowledge.drug_records import Drug, Regimen
 
-MINUTES_PER_DAY = 1440.0
-ROUNDED = 0.01
 
 drug_app = typer.Typer(no_args_is_help=True, help="Drugs and radiotherapy.")
 model_app = typer.Typer(no_args_is_help=True, help="Models.")
@@ -23,15 +22,16 @@ def drug_list() -> None:
     """List the drugs with class, targets, place in the models and regulatory standing."""
     from cxaxis.cli.tables import print_table
     from cxaxis.knowledge.drugs import load_drugs
+    from cxaxis.report.agent_words import spelt, standing
 
     drugs = load_drugs().values()
     rows = [
         [
             drug.id,
-            _words(drug.drug_class),
+            spelt(drug.drug_class),
             ", ".join(drug.binds) or "-",
             "yes" if drug.target else "no",
-            "\n".join(_standing(item) for item in drug.regulatory),
+            "\n".join(standing(item) for item in drug.regulatory),
         ]
         for drug in drugs
     ]
@@ -46,34 +46,6 @@ def drug_list() -> None:
     )
 
 
-def _words(text: str) -> str:
-    """Return a class or action as words: ``cxcr4_antibody`` as ``CXCR4 antibody``."""
-    return text.replace("_", " ").replace("cxcr4", "CXCR4").replace("cxcl12", "CXCL12")
-
-
-def _standing(item: Regulatory) -> str:
-    from cxaxis.knowledge.registry import STANDING_WORDS
-
-    words = STANDING_WORDS[item.status]
-    return f"{words} ({item.date})" if item.date else words
-
-
-def _schedule(item: Regimen) -> str:
-    """Return when a regimen is given, such as ``38 x every 1 d``."""
-    times = f"{item.n_doses} x every {item.every_day:g} d" if item.n_doses > 1 else "once"
-    weekdays = ", not at weekends" if item.weekdays_only else ""
-    length = f", over {_length(item.duration_day)}" if item.duration_day else ""
-    return f"{times}{weekdays}{length}"
-
-
-def _length(duration_day: float) -> str:
-    """Return the length of a dose in the unit a reader thinks in."""
-    for unit, per_day in (("d", 1.0), ("h", 24.0)):
-        if duration_day * per_day >= 1 - ROUNDED:
-            return f"{duration_day * per_day:.2g} {unit}"
-    return f"{duration_day * MINUTES_PER_DAY:.2g} min"
-
-
 def _ground(item: Regimen) -> str:
     """Return the evidence of a regimen, or that it is assumed."""
     return ", ".join(item.evidence) or "assumed"
@@ -86,6 +58,7 @@ def drug_show(name: Annotated[str, typer.Argument(help="Id of a drug.")]) -> Non
     from cxaxis.core.errors import UserInputError, error
     from cxaxis.core.ids import did_you_mean
     from cxaxis.knowledge.drugs import load_drugs
+    from cxaxis.report.agent_words import schedule, spelt
 
     drugs = load_drugs()
     if name not in drugs:
@@ -112,8 +85,8 @@ def drug_show(name: Annotated[str, typer.Argument(help="Id of a drug.")]) -> Non
             [
                 regimen_id,
                 f"{item.dose.value:g} {item.dose.unit}",
-                _words(item.route),
-                _schedule(item),
+                spelt(item.route),
+                schedule(item),
                 _ground(item),
             ]
             for regimen_id, item in drug.regimens.items()
@@ -128,21 +101,18 @@ def drug_show(name: Annotated[str, typer.Argument(help="Id of a drug.")]) -> Non
 
 def _facts(drug: Drug) -> list[list[str]]:
     """Return what is not a number: class, targets, action, place in the models, standings."""
+    from cxaxis.report.agent_words import place_in_models, spelt, standing
+
     mass = drug.molar_mass
-    place = (
-        ", ".join(f"{_words(route)} into {target}" for route, target in drug.target.items())
-        if drug.target
-        else f"no model takes it: waits for {drug.waits_for}"
-    )
     return [
-        ["Class", _words(drug.drug_class)],
-        ["Class of the review", _words(drug.review_class)],
+        ["Class", spelt(drug.drug_class)],
+        ["Class of the review", spelt(drug.review_class)],
         ["Binds", ", ".join(drug.binds) or "no gene product"],
-        *([["Action", ", ".join(map(_words, drug.action))]] if drug.action else []),
+        *([["Action", ", ".join(map(spelt, drug.action))]] if drug.action else []),
         *([["Molar mass", f"{mass.value:g} {mass.unit}"]] if mass is not None else []),
-        ["Dose", place],
+        ["Dose", place_in_models(drug)],
         *(
-            ["Standing", f"{_standing(item)}: {item.indication} {item.note}".strip()]
+            ["Standing", f"{standing(item)}: {item.indication} {item.note}".strip()]
             for item in drug.regulatory
         ),
     ]
@@ -192,19 +162,64 @@ def model_export(
 
 
 @check_app.command("knowledge")
-def check_knowledge_command() -> None:
-    """Check every table of the knowledge base against the others."""
-    from cxaxis.core.errors import Severity
-    from cxaxis.knowledge.checks import check_knowledge
+def check_knowledge_command(
+    directory: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads this at run time on every Python
+        typer.Argument(help="Folder of tables; those that ship with the package if omitted."),
+    ] = None,
+) -> None:
+    """Check every table of the knowledge base against the others, and the claim checks.
 
-    findings = check_knowledge()
+    Prints one line for each finding: file and line, severity, code, what is wrong and the cure.
+    Exits 1 if there is an error.
+    """
+    from cxaxis.claims.check import all_checks, check_findings
+    from cxaxis.core.errors import Severity, UserInputError, error
+    from cxaxis.knowledge.checks import check_knowledge, read_knowledge
+
+    if directory is not None and not directory.is_dir():
+        message = "there is no such folder. Give a folder with the tables of the knowledge base."
+        raise UserInputError([error("KNOW012", str(directory), message)])
+    knowledge, _ = read_knowledge(directory)
+    findings = [
+        *check_knowledge(directory),
+        *check_findings(all_checks(knowledge), knowledge),
+    ]
     for finding in findings:
         typer.echo(str(finding))
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     warnings = len(findings) - errors
+    typer.echo(knowledge_words(knowledge))
     typer.echo(f"{_count(errors, 'error')}, {_count(warnings, 'warning')}")
     if errors:
         raise typer.Exit(1)
+
+
+def knowledge_words(knowledge: Knowledge) -> str:
+    """Return what the tables hold and what their numbers rest on, in one sentence or two."""
+    parameters = knowledge.parameters.values()
+    assumed = sum(row.status == "assumed" for row in parameters)
+    statuses = [
+        *(item.status for drug in knowledge.drugs.values() for item in drug.properties.values()),
+        *(
+            reading.status
+            for tracer in knowledge.tracers.values()
+            for item in tracer.properties.values()
+            for reading in item.readings
+        ),
+        *(
+            row.status
+            for isotope in knowledge.isotopes.values()
+            for row in isotope.readings.values()
+        ),
+    ]
+    return (
+        f"{len(knowledge.claims)} claims, {len(knowledge.evidence)} evidence rows from "
+        f"{len(knowledge.references)} references. Parameters: {len(knowledge.parameters)}, of "
+        f"which {assumed} assumed with a reason. Numbers of {len(knowledge.drugs)} drugs, "
+        f"{len(knowledge.tracers)} tracers and {len(knowledge.isotopes)} radionuclides: "
+        f"{len(statuses)}, of which {statuses.count('assumed')} assumed with a reason."
+    )
 
 
 def _count(number: int, what: str) -> str:

@@ -24,6 +24,7 @@ def tracer_list() -> None:
     from cxaxis.cli.tables import print_table
     from cxaxis.knowledge.isotopes import load_isotopes
     from cxaxis.knowledge.tracers import load_tracers
+    from cxaxis.report.agent_words import carrier, human_use
 
     isotopes = load_isotopes()
     rows = [
@@ -75,27 +76,10 @@ def tracer_show(name: Annotated[str, typer.Argument(help="Id of a tracer.")]) ->
         )
 
 
-def carrier(tracer: Tracer, isotopes: Mapping[str, Isotope]) -> str:
-    """Return what makes a tracer visible, such as ``68Ga (67.83 min)``, or its dye."""
-    if tracer.isotope is None:
-        return tracer.label
-    isotope = isotopes[tracer.isotope]
-    half_life = isotope.readings["half_life", 0]
-    return f"{isotope.symbol} ({half_life.value:g} {half_life.unit})"
-
-
-def human_use(tracer: Tracer, *, date_digits: int = 10) -> str:
-    """Return how far a tracer has come in people, with the date or its beginning."""
-    from cxaxis.knowledge.tracer_records import HUMAN_USE_WORDS
-
-    item = tracer.human_use
-    date = (item.date or "")[:date_digits]
-    return f"{HUMAN_USE_WORDS[item.stage]} {date}".strip()
-
-
 def _facts(tracer: Tracer, isotopes: Mapping[str, Isotope]) -> Iterator[tuple[str, str]]:
     """Yield label and text of what stands above the properties."""
     from cxaxis.knowledge.registry import STANDING_WORDS
+    from cxaxis.report.agent_words import carrier, human_use
 
     mouse, use = tracer.sees_mouse_receptor, tracer.human_use
     yield "class", tracer.tracer_class
