@@ -25,7 +25,11 @@ from cxaxis.models.compose import compose, read_source
 from cxaxis.models.wiring import Wiring, one_at_a_time, wiring_from, wiring_options
 from science_support import bench_model, parameters_with, patient_model
 
-MODELS = {"patient": patient_model(), "receptor_bench": bench_model()}
+MODELS = {
+    "patient": patient_model(),
+    "receptor_bench": bench_model(),
+    **{name: build(name, parameters_with()) for name in TIME_UNIT if name.startswith("cell")},
+}
 SOURCES = sorted(
     item.name
     for item in (resources.files("cxaxis.models") / "antimony").iterdir()
@@ -184,15 +188,20 @@ def test_wirings_of_the_code_are_those_of_the_table():
 def test_wirings_flip_one_at_a_time_and_set_their_switch():
     flips = list(one_at_a_time())
     assert flips[0] == Wiring()
-    assert len(flips) == 1 + len(wiring_options())
-    assert Wiring(niche_release="on").switches() == {
-        "switch_niche_release": 1.0,
-        "switch_ackr3_survival": 0.0,
-    }
+    assert len(flips) == 1 + sum(len(options) - 1 for options in wiring_options().values())
+    switches = Wiring(niche_release="on", heterodimer="blunts_gi").switches()
+    on = {name for name, value in switches.items() if value == 1}
+    assert on == {"switch_niche_release", "switch_heterodimer_blunts_gi"}
+    assert {*switches.values()} == {0.0, 1.0}
     for flip in flips:
-        _, tree = sbml_of(build("patient", parameters_with(), flip))
-        for switch, value in flip.switches().items():
-            assert tree.getParameter(switch).getValue() == value
+        seen = set()
+        for name in TIME_UNIT:
+            _, tree = sbml_of(build(name, parameters_with(), flip))
+            for switch, value in flip.switches().items():
+                if tree.getParameter(switch) is not None:
+                    assert tree.getParameter(switch).getValue() == value
+                    seen.add(switch)
+        assert seen == set(flip.switches())
 
 
 def test_an_unknown_wiring_or_option_is_refused_with_the_known_ones():

@@ -15,8 +15,22 @@ from cxaxis.knowledge.parameters import Parameter, load_parameters
 from cxaxis.models.compose import Composition, compose
 from cxaxis.models.wiring import Wiring
 
-ModelName = Literal["patient", "receptor_bench"]
-TIME_UNIT: Final[dict[str, str]] = {"patient": "day", "receptor_bench": "second"}
+ModelName = Literal[
+    "patient",
+    "receptor_bench",
+    "cell",
+    "cell_receptor_bench",
+    "cell_expression_bench",
+    "cell_signalling_bench",
+]
+TIME_UNIT: Final[dict[str, str]] = {
+    "patient": "day",
+    "receptor_bench": "second",
+    "cell": "second",
+    "cell_receptor_bench": "second",
+    "cell_expression_bench": "second",
+    "cell_signalling_bench": "second",
+}
 
 _KIND_UNIT = {
     "mole": "mole",
@@ -191,7 +205,7 @@ def build(
     Parameters
     ----------
     name
-        ``patient`` (days) or ``receptor_bench`` (seconds).
+        ``patient`` (days), or one of the benches of `TIME_UNIT` (seconds).
     parameters
         Parameter rows; the packaged table by default.
     wiring

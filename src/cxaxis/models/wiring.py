@@ -10,11 +10,14 @@ from cxaxis.core.errors import ModelValueError
 from cxaxis.core.ids import did_you_mean
 
 OffOn = Literal["off", "on"]
+Heterodimer = Literal["none", "blunts_gi", "drives_arrestin"]
+Ackr3Uptake = Literal["arrestin", "free"]
+TgfBeta = Literal["cxcr4_up", "stromal_cxcl12_down"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """One choice among rival mechanisms of the patient model.
+    """One choice among rival mechanisms of the models.
 
     Defaults, evidence and prior weights stand in ``knowledge/data/wirings.tsv``.
 
@@ -26,14 +29,51 @@ class Wiring:
     ackr3_survival
         Whether ligand displaced to ACKR3 gives tumour cells a survival signal (a harm)
         instead of only being scavenged.
+    heterodimer
+        What CXCR4 paired with ACKR3 does otherwise than alone: nothing, turn over less G
+        protein, or hold more arrestin.
+    ackr3_uptake
+        Whether a cell takes in only the ACKR3 that arrestin holds, or all of it.
+    stat3_through_src
+        Whether STAT3 follows Src, and so the G protein, instead of JAK2 at the receptor.
+    chloroquine_stat3
+        Whether chloroquine lowers STAT3 phosphorylation itself.
+    tgf_beta
+        Whether TGF-beta raises CXCR4 of the tumour cell or lowers CXCL12 of stromal cells.
+    nuclear_cxcr4_loop
+        Whether nuclear CXCR4 and HIF-1alpha raise each other.
+    message_stabilised
+        Whether low oxygen also stabilises the CXCR4 message.
     """
 
     niche_release: OffOn = "off"
     ackr3_survival: OffOn = "off"
+    heterodimer: Heterodimer = "none"
+    ackr3_uptake: Ackr3Uptake = "arrestin"
+    stat3_through_src: OffOn = "off"
+    chloroquine_stat3: OffOn = "off"
+    tgf_beta: TgfBeta = "cxcr4_up"
+    nuclear_cxcr4_loop: OffOn = "off"
+    message_stabilised: OffOn = "off"
 
     def switches(self) -> dict[str, float]:
-        """Return the value of each ``switch_`` constant of the model."""
-        return {f"switch_{name}": float(option == "on") for name, option in asdict(self).items()}
+        """Return the value of each ``switch_`` constant of the models.
+
+        A wiring that is off or on has one switch, ``switch_<wiring>``; any other has one for
+        each option that is not the default, ``switch_<wiring>_<option>``.
+        """
+        return {
+            switch: float(chosen == option)
+            for name, chosen in asdict(self).items()
+            for switch, option in _switches_of(name)
+        }
+
+
+def _switches_of(name: str) -> Iterator[tuple[str, str]]:
+    """Yield each switch of a wiring and the option that turns it on."""
+    options = wiring_options()[name]
+    for option in options[1:]:
+        yield (f"switch_{name}" if options == ("off", "on") else f"switch_{name}_{option}"), option
 
 
 def wiring_options() -> dict[str, tuple[str, ...]]:
