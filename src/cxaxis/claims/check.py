@@ -53,6 +53,13 @@ def check(
     return decorate
 
 
+def data_check(
+    *, claims: Sequence[str], role: Role, control: Control
+) -> Callable[[Measure], Check]:
+    """Make a function a check that looks tables up: fast, and in need of no model."""
+    return check(claims=claims, role=role, cost="fast", needs=("knowledge",), control=control)
+
+
 def checks_in(module: ModuleType) -> tuple[Check, ...]:
     """Return the checks a module defines, in order of definition."""
     return tuple(item for item in vars(module).values() if isinstance(item, Check))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from cxaxis.claims.breaks import misread
-from cxaxis.claims.check import check
+from cxaxis.claims.check import data_check
 from cxaxis.claims.context import CheckContext
 from cxaxis.claims.records import Control, Measured
 from cxaxis.core.errors import ModelValueError
@@ -119,13 +119,7 @@ def directions(rows: Mapping[str, HazardRatio]) -> dict[str, str]:
     return found
 
 
-@check(
-    claims=["C102", "C206"],
-    role="held_out",
-    cost="fast",
-    needs=["stats"],
-    control=sign_swapped(),
-)
+@data_check(claims=["C102", "C206"], role="held_out", control=sign_swapped())
 def series_that_find_cxcr4_adverse(ctx: CheckContext) -> Measured:
     """Share of the series read that find high CXCR4 adverse for death, with an exact interval."""
     found = directions(ctx.knowledge.hazard_ratios)
@@ -134,13 +128,7 @@ def series_that_find_cxcr4_adverse(ctx: CheckContext) -> Measured:
     return Measured(share.share, "1", share.low, share.high)
 
 
-@check(
-    claims=["C202"],
-    role="fitted",
-    cost="fast",
-    needs=["stats"],
-    control=sign_swapped(),
-)
+@data_check(claims=["C202"], role="fitted", control=sign_swapped())
 def pooled_series_on_cxcr4(ctx: CheckContext) -> Measured:
     """Hazard ratio of death pooled here over the series whose interval was found; none so far."""
     effects = poolable(
@@ -152,63 +140,33 @@ def pooled_series_on_cxcr4(ctx: CheckContext) -> Measured:
     return Measured(pooled.ratio, "1", pooled.low, pooled.high)
 
 
-@check(
-    claims=["C128"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=half_the_patients,
-)
+@data_check(claims=["C128"], role="held_out", control=half_the_patients)
 def patients_in_the_pool(ctx: CheckContext) -> Measured:
     """Patients in the meta-analysis the review cites."""
     n = ctx.knowledge.hazard_ratios[POOL_OF_THE_REVIEW].n
     return Measured(math.nan if n is None else float(n), "1")
 
 
-@check(
-    claims=["C133"],
-    role="fitted",
-    cost="fast",
-    needs=["knowledge"],
-    control=sign_swapped(POOL_OF_THE_REVIEW),
-)
+@data_check(claims=["C133"], role="fitted", control=sign_swapped(POOL_OF_THE_REVIEW))
 def published_hazard_ratio_of_cxcr4(ctx: CheckContext) -> Measured:
     """Hazard ratio of death in the meta-analysis the review cites, CXCR4-high against low."""
     return _interval(ctx.knowledge.hazard_ratios[POOL_OF_THE_REVIEW])
 
 
-@check(
-    claims=["C134"],
-    role="held_out",
-    cost="fast",
-    needs=["stats"],
-    control=sign_swapped(POOL_OF_THE_REVIEW),
-)
+@data_check(claims=["C134"], role="held_out", control=sign_swapped(POOL_OF_THE_REVIEW))
 def hazard_ratio_left_for_cxcr4(ctx: CheckContext) -> Measured:
     """Hazard ratio left of that pool without cut-off search, selection and stage."""
     left = decomposition(ctx, POOL_OF_THE_REVIEW)[-1]
     return Measured(left.ratio, "1", left.low, left.high)
 
 
-@check(
-    claims=["C203"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=sign_swapped(POOL_OF_CXCL12),
-)
+@data_check(claims=["C203"], role="held_out", control=sign_swapped(POOL_OF_CXCL12))
 def published_hazard_ratio_of_cxcl12(ctx: CheckContext) -> Measured:
     """Hazard ratio of death in a meta-analysis of CXCL12 staining, both histologies."""
     return _interval(ctx.knowledge.hazard_ratios[POOL_OF_CXCL12])
 
 
-@check(
-    claims=["C207"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI054", swap_sign=True),
-)
+@data_check(claims=["C207"], role="held_out", control=misread("CLI054", swap_sign=True))
 def published_hazard_ratio_in_gastrointestinal_cancer(ctx: CheckContext) -> Measured:
     """Hazard ratio of death in a meta-analysis of CXCR4 over gastrointestinal cancers."""
     row = ctx.reading("CLI054")

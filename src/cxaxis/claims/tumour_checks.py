@@ -11,6 +11,7 @@ from cxaxis.claims.check import check
 from cxaxis.claims.context import CheckContext
 from cxaxis.claims.experiments import DISTANT, ORGANS, diagnosed, simulated, untreated
 from cxaxis.claims.records import Measured
+from cxaxis.claims.series import BACKBONE
 from cxaxis.engine.doses import Dose, DoseTable
 from cxaxis.knowledge.drug_records import Regimen
 from cxaxis.patient.regimen import Body, dose_rows
@@ -19,11 +20,6 @@ BOTH_RAISED: Final = 3.0
 HALF_YEAR_DAYS: Final = 180.0
 RESPONSE_DAY: Final = 84.0
 TYPICAL_HEIGHT_CM: Final = 166.0
-BACKBONE: Final = (
-    ("radiotherapy", "definitive_50_4_gy"),
-    ("cisplatin", "definitive_75_mg_m2_consolidated"),
-    ("fluorouracil", "definitive_1000_mg_m2_day_consolidated"),
-)
 ANTAGONIST: Final = (("plerixafor", "radiotherapy_infusion_400_ug_kg_day"),)
 NEVER_CONTROLLED: Final = 1e-300
 
