@@ -56,14 +56,18 @@ _HASHED_CODE: Final = (
     "claims/judge.py",
     "claims/series.py",
     "claims/series_checks.py",
+    "claims/records.py",
     "cohort/population.py",
     "cohort/sample.py",
+    "core/streams.py",
     "engine/doses.py",
     "engine/reference.py",
     "patient/course.py",
     "patient/readouts.py",
     "patient/regimen.py",
+    "stats/survival.py",
     "trial/pool.py",
+    "trial/uncertainty.py",
 )
 _HASHED_DATA: Final = (
     "knowledge/data/wirings.tsv",
