@@ -10,6 +10,7 @@ from cxaxis.claims.check import all_checks, check, check_findings, checks_in
 from cxaxis.claims.committed import (
     ExpectedVerdict,
     change_findings,
+    generated_folder,
     judgements_text,
     load_judgements,
     load_verdicts,
@@ -20,9 +21,9 @@ from cxaxis.claims.committed import (
 from cxaxis.claims.context import CheckContext, tabled_world
 from cxaxis.claims.judge import outcome
 from cxaxis.claims.ledger import combined, judge_checks, ledger_of, shipped_knowledge
-from cxaxis.claims.records import Judgement, Measured, Outcome
+from cxaxis.claims.records import JUDGED, Judgement, Measured, Outcome
 from cxaxis.claims.registry_checks import another_registration, printed_as_registered
-from cxaxis.claims.run import plan_ledger, run_ledger
+from cxaxis.claims.run import committed_ledger, plan_ledger, run_ledger
 from cxaxis.core.errors import ModelValueError, Severity
 from cxaxis.knowledge.audits import Audit, Statement
 
@@ -285,3 +286,18 @@ def test_a_run_of_data_claims_gives_a_verdict_for_each():
     verdicts = [entry.verdict for entry in run.ledger.entries.values()]
     assert verdicts == ["reproduced", "contradicted", "reproduced"]
     assert all(item.seen_to_fail or item.control is None for item in run.judgements)
+
+
+def test_the_committed_ledger_judges_every_claim_by_checks_seen_to_fail():
+    run = committed_ledger()
+    assert list(run.ledger.entries) == list(KNOWLEDGE.claims)
+    judged = [item for item in run.judgements if item.outcome.verdict in JUDGED]
+    assert all(item.seen_to_fail for item in judged)
+    assert run.findings == ()
+
+
+def test_the_committed_verdicts_follow_from_the_committed_judgements():
+    run = committed_ledger()
+    assert (generated_folder() / "verdicts.tsv").read_text("utf-8") == verdicts_text(run.ledger)
+    committed = [item.check for item in run.judgements]
+    assert committed == [item.id for item in all_checks(KNOWLEDGE)]

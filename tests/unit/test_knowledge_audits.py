@@ -57,6 +57,7 @@ def found(**changes):
         (found(context="any"), "supports"),
         (found(context="stromal cells"), "other_context"),
         (found(relation="lowers"), "opposes"),
+        (found(relation="lowers", context="stromal cells"), "silent"),
         (found(relation="unchanged"), "opposes"),
         (found(relation="binds"), "silent"),
         (found(object="CXCL12"), "silent"),

@@ -29,7 +29,7 @@ def _audit_check(claim: str) -> Check:
     return Check(
         id=f"{PREFIX}{claim}",
         claims=(claim,),
-        role="held_out",
+        role="context",
         cost="fast",
         needs=("knowledge",),
         measure=partial(cited_work_supports_it, claim=claim),

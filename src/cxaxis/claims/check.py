@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Final
@@ -53,6 +53,11 @@ def check(
     return decorate
 
 
+def data_check(*, claims: Sequence[str], control: Control) -> Callable[[Measure], Check]:
+    """Make a function a check that looks tables up: fast, and in need of no model."""
+    return check(claims=claims, role="context", cost="fast", needs=("knowledge",), control=control)
+
+
 def checks_in(module: ModuleType) -> tuple[Check, ...]:
     """Return the checks a module defines, in order of definition."""
     return tuple(item for item in vars(module).values() if isinstance(item, Check))
@@ -72,8 +77,9 @@ def all_checks(knowledge: Knowledge) -> tuple[Check, ...]:
 def check_findings(checks: Sequence[Check], knowledge: Knowledge) -> Iterator[Finding]:
     """Yield what is wrong with checks as records: ids, claims, expectations, roles.
 
-    A check compared with a row that calibration may use is ``fitted``, whatever else it is
-    compared with; one compared with a held-out row is ``held_out``.
+    A simulation compared with a row that calibration may use, or with a work that a parameter rests
+    on, is ``fitted``; one compared with a held-out row is ``held_out``; nothing is compared with
+    both ways.
     """
     first: dict[str, str] = {}
     for item in checks:
@@ -102,13 +108,30 @@ def check_findings(checks: Sequence[Check], knowledge: Knowledge) -> Iterator[Fi
 
 def _role_findings(item: Check, knowledge: Knowledge, where: str) -> Iterator[Finding]:
     row = knowledge.expectations[item.expectation]
-    roles: Mapping[str, str] = {
-        part: knowledge.evidence[part].role for part in row.source if part in knowledge.evidence
+    if (row.kind == "simulation") == (item.role == "context"):
+        message = (
+            f"role is {item.role}, the check is of kind {row.kind}. "
+            "A simulation is fitted or held_out, data and audits are context."
+        )
+        yield error("CHECK005", where, message)
+    if row.kind != "simulation":
+        return
+    for part in row.source:
+        role = _role_of(part, knowledge)
+        if role and role != item.role:
+            message = f"role is {item.role}, but {part} is {role}. Set role to {role}."
+            yield error("CHECK005", where, message)
+
+
+def _role_of(part: str, knowledge: Knowledge) -> str:
+    """Return the role that comparing with a row or a work gives, empty if either will do."""
+    if part in knowledge.evidence:
+        role = knowledge.evidence[part].role
+        return {"parameter": "fitted", "fitted": "fitted", "held_out": "held_out"}.get(role, "")
+    used = {
+        knowledge.evidence[name].reference
+        for parameter in knowledge.parameters.values()
+        for name in parameter.evidence
+        if name in knowledge.evidence
     }
-    for part, role in roles.items():
-        if role in {"fitted", "parameter"} and row.kind == "simulation" and item.role != "fitted":
-            message = f"role is held_out, but {part} is {role}. Set role to fitted."
-            yield error("CHECK005", where, message)
-        if role == "held_out" and item.role != "held_out":
-            message = f"role is fitted, but {part} is held_out. Set role to held_out."
-            yield error("CHECK005", where, message)
+    return "fitted" if part in used else ""

@@ -56,22 +56,24 @@ _HASHED_CODE: Final = (
     "claims/judge.py",
     "claims/series.py",
     "claims/series_checks.py",
+    "claims/records.py",
     "cohort/population.py",
     "cohort/sample.py",
+    "core/streams.py",
     "engine/doses.py",
     "engine/reference.py",
     "patient/course.py",
     "patient/readouts.py",
     "patient/regimen.py",
+    "stats/survival.py",
     "trial/pool.py",
+    "trial/uncertainty.py",
 )
 _HASHED_DATA: Final = (
-    "knowledge/data/parameters.tsv",
     "knowledge/data/wirings.tsv",
     "knowledge/data/drugs/cisplatin.yaml",
     "knowledge/data/drugs/fluorouracil.yaml",
     "knowledge/data/drugs/radiotherapy.yaml",
-    "models/generated/patient.xml",
 )
 
 
@@ -89,18 +91,18 @@ def generated_folder() -> Path:
     return Path(str(resources.files("cxaxis.claims"))) / "generated"
 
 
-def slow_input_hash(expectations: Iterable[str]) -> str:
+def slow_input_hash(lines: Iterable[str]) -> str:
     """Return the hash of everything the slow checks depend on.
 
     Code enters by its syntax without docstrings: a comment or a line break changes nothing.
 
     Parameters
     ----------
-    expectations
-        The bounds of the slow checks, as text.
+    lines
+        What is not a file of its own: the bounds of the checks, the model, its parameters.
     """
     root = resources.files("cxaxis")
-    parts = [*expectations]
+    parts = [*lines]
     for name in _HASHED_CODE:
         parts.append(_syntax(root.joinpath(*name.split("/")).read_text("utf-8")))
     for name in _HASHED_DATA:

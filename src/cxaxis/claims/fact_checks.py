@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from cxaxis.claims.breaks import misread
-from cxaxis.claims.check import check
+from cxaxis.claims.check import data_check
 from cxaxis.claims.context import CheckContext, WorldFailedError
 from cxaxis.claims.records import Control, Measured
 from cxaxis.knowledge.tables import parse_number
 
 REVIEW_YEAR = 2021
-MEAN_RESIDUE_KDA = 0.110
 
 
 def _number(ctx: CheckContext, evidence: str) -> float:
@@ -79,16 +77,6 @@ def _as_printed(topic: str, side: str, values: tuple[float, float]) -> Control:
     return broken
 
 
-def _trials_in_oesophageal_cancer(ctx: CheckContext) -> CheckContext:
-    """Let every trial listed be one in oesophageal squamous cell carcinoma."""
-    return ctx.with_knowledge(
-        registry={
-            name: replace(entry, condition="oesophageal squamous cell carcinoma")
-            for name, entry in ctx.knowledge.registry.items()
-        }
-    )
-
-
 def _shares(ctx: CheckContext, topic: str) -> Measured:
     effects = [
         row.effect
@@ -100,219 +88,111 @@ def _shares(ctx: CheckContext, topic: str) -> Measured:
     return Measured(sum(effects) / len(effects), "%", min(effects), max(effects))
 
 
-@check(
-    claims=["C001"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN023", "ANN025", factor=2.0),
-)
+@data_check(claims=["C001"], control=misread("ANN023", "ANN025", factor=2.0))
 def rank_by_incidence(ctx: CheckContext) -> Measured:
     """Rank of oesophageal cancer by new cases, in the years read before the review."""
     return _over([_number(ctx, "ANN023"), _number(ctx, "ANN025")], "1")
 
 
-@check(
-    claims=["C002"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN024", "ANN026", factor=2.0),
-)
+@data_check(claims=["C002"], control=misread("ANN024", "ANN026", factor=2.0))
 def rank_by_deaths(ctx: CheckContext) -> Measured:
     """Rank of oesophageal cancer by deaths, in the years read before the review."""
     return _over([_number(ctx, "ANN024"), _number(ctx, "ANN026")], "1")
 
 
-@check(
-    claims=["C003"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN031", "ANN033", factor=0.5),
-)
+@data_check(claims=["C003"], control=misread("ANN031", "ANN033", factor=0.5))
 def share_of_squamous_cancer(ctx: CheckContext) -> Measured:
     """Share of oesophageal cancers that are squamous."""
     return _over([_number(ctx, "ANN033"), _number(ctx, "ANN031")], "%")
 
 
-@check(
-    claims=["C004"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI158", factor=3.0),
-)
+@data_check(claims=["C004"], control=misread("CLI158", factor=3.0))
 def five_year_survival_in_a_registry(ctx: CheckContext) -> Measured:
     """Five-year overall survival of oesophageal cancer of all stages in a national registry."""
     return Measured(_number(ctx, "CLI158"), "%")
 
 
-@check(
-    claims=["C009"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN036", factor=0.1),
-)
+@data_check(claims=["C009"], control=misread("ANN036", factor=0.1))
 def share_of_two_histologies(ctx: CheckContext) -> Measured:
     """Squamous cancer and adenocarcinoma together, as a share of new cases in 2018."""
     two = _number(ctx, "ANN032") + _number(ctx, "ANN036")
-    return Measured(two / 572_000.0, "1")
+    return Measured(two / _number(ctx, "ANN039"), "1")
 
 
-@check(
-    claims=["C010"],
-    role="fitted",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI156", "CLI157", factor=0.5),
-)
+@data_check(claims=["C010"], control=misread("CLI156", "CLI157", factor=0.5))
 def share_diagnosed_late(ctx: CheckContext) -> Measured:
     """Share diagnosed in clinical stage III or IV in a national registry."""
     return Measured(_number(ctx, "CLI156") + _number(ctx, "CLI157"), "%")
 
 
-@check(
-    claims=["C012"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI159", factor=0.2),
-)
+@data_check(claims=["C012"], control=misread("CLI159", factor=0.2))
 def survival_gained_by_early_diagnosis(ctx: CheckContext) -> Measured:
-    """Five-year survival of resected stage IA less that of all stages in a registry."""
-    return Measured(_number(ctx, "CLI159") - _number(ctx, "CLI158"), "%")
+    """Five-year survival of stage IA less that of all stages, in one resected series."""
+    return Measured(_number(ctx, "CLI159") - _number(ctx, "ANN042"), "%")
 
 
-@check(
-    claims=["C014"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN008", factor=0.5),
-)
+@data_check(claims=["C014"], control=misread("ANN008", factor=0.5))
 def chemokines_and_receptors(ctx: CheckContext) -> Measured:
     """Greater departure of the numbers of chemokines and receptors from 50 and 20."""
     departures = (_number(ctx, "ANN008") / 50.0 - 1.0, _number(ctx, "ANN009") / 20.0 - 1.0)
     return Measured(max(abs(item) for item in departures), "1")
 
 
-@check(
-    claims=["C015"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN014", factor=3.0),
-)
+@data_check(claims=["C015"], control=misread("ANN014", factor=3.0))
 def mass_of_cxcl12(ctx: CheckContext) -> Measured:
     """Mass of mature CXCL12 alpha, from its residues and the mean mass of a residue."""
-    return Measured(_number(ctx, "ANN014") * MEAN_RESIDUE_KDA, "kilodalton")
+    return Measured(_number(ctx, "ANN014") * _number(ctx, "ANN040") / 1000.0, "kilodalton")
 
 
-@check(
-    claims=["C016"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN007", factor=2.0),
-)
+@data_check(claims=["C016"], control=misread("ANN007", factor=2.0))
 def chemokine_families(ctx: CheckContext) -> Measured:
     """Number of chemokine families by cysteine spacing."""
     return Measured(_number(ctx, "ANN007"), "1")
 
 
-@check(
-    claims=["C017"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=reworded("ANN015"),
-)
+@data_check(claims=["C017"], control=reworded("ANN015"))
 def class_of_chemokine_receptors(ctx: CheckContext) -> Measured:
     """Whether chemokine receptors are recorded as seven-transmembrane receptors."""
     return _says(ctx, "ANN015", "seven-transmembrane")
 
 
-@check(
-    claims=["C021"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=reworded("ANN001"),
-)
+@data_check(claims=["C021"], control=reworded("ANN001"))
 def locus_of_cxcl12(ctx: CheckContext) -> Measured:
     """Whether the CXCL12 gene is recorded on 10q11."""
     return _says(ctx, "ANN001", "10q11")
 
 
-@check(
-    claims=["C022"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN003", factor=0.5),
-)
+@data_check(claims=["C022"], control=misread("ANN003", factor=0.5))
 def isoforms_of_cxcl12(ctx: CheckContext) -> Measured:
     """Number of human CXCL12 splice variants."""
     return Measured(_number(ctx, "ANN003"), "1")
 
 
-@check(
-    claims=["C023"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=reworded("ANN020"),
-)
+@data_check(claims=["C023"], control=reworded("ANN020"))
 def first_name_of_cxcl12(ctx: CheckContext) -> Measured:
     """Whether CXCL12 was first described as a growth factor of pre-B cells."""
     return _says(ctx, "ANN020", "pre-B")
 
 
-@check(
-    claims=["C027"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("ANN016", factor=1.1),
-)
+@data_check(claims=["C027"], control=misread("ANN016", factor=1.1))
 def residues_of_cxcr4(ctx: CheckContext) -> Measured:
     """Number of residues of human CXCR4."""
     return Measured(_number(ctx, "ANN016"), "1")
 
 
-@check(
-    claims=["C144"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=reworded("ANN034"),
-)
+@data_check(claims=["C144"], control=reworded("ANN034"))
 def first_purpose_of_amd3100(ctx: CheckContext) -> Measured:
     """Whether AMD3100 came from a search for drugs against HIV."""
     return _says(ctx, "ANN034", "HIV")
 
 
-@check(
-    claims=["C090", "C093"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=reworded("CLI016"),
-)
+@data_check(claims=["C090"], control=reworded("CLI016"))
 def cxcr4_in_tumour_and_normal_tissue(ctx: CheckContext) -> Measured:
     """Whether CXCR4 stains more in ESCC than in paired normal tissue, in a series of 2024."""
     return _says(ctx, "CLI016", "higher in tumour")
 
 
-@check(
-    claims=["C092"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=_fewer("ackr3_prognosis"),
-)
+@data_check(claims=["C092"], control=_fewer("ackr3_prognosis"))
 def series_on_ackr3_before_the_review(ctx: CheckContext) -> Measured:
     """Number of ESCC series on ACKR3 published before the review."""
     years = [
@@ -323,11 +203,8 @@ def series_on_ackr3_before_the_review(ctx: CheckContext) -> Measured:
     return Measured(float(sum(year is not None and year < REVIEW_YEAR for year in years)), "1")
 
 
-@check(
+@data_check(
     claims=["C094"],
-    role="fitted",
-    cost="fast",
-    needs=["knowledge"],
     control=_as_printed("cxcl12_protein_rna", "%", (50.0, 78.0)),
 )
 def cxcl12_positive_shares(ctx: CheckContext) -> Measured:
@@ -335,11 +212,8 @@ def cxcl12_positive_shares(ctx: CheckContext) -> Measured:
     return _shares(ctx, "cxcl12_protein_rna")
 
 
-@check(
+@data_check(
     claims=["C095"],
-    role="fitted",
-    cost="fast",
-    needs=["knowledge"],
     control=_as_printed("cxcr4_ihc_positivity", "%", (61.0, 80.0)),
 )
 def cxcr4_positive_shares(ctx: CheckContext) -> Measured:
@@ -347,114 +221,43 @@ def cxcr4_positive_shares(ctx: CheckContext) -> Measured:
     return _shares(ctx, "cxcr4_ihc_positivity")
 
 
-@check(
-    claims=["C103"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=reworded("CLI065"),
-)
+@data_check(claims=["C103"], control=reworded("CLI065"))
 def serum_cxcl12_in_patients(ctx: CheckContext) -> Measured:
     """Whether serum CXCL12 is higher in oesophageal cancer than in controls, in the one series."""
     return _says(ctx, "CLI065", "higher")
 
 
-@check(
-    claims=["C104"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=reworded("CLI066"),
-)
+@data_check(claims=["C104"], control=reworded("CLI066"))
 def serum_cxcr4_in_patients(ctx: CheckContext) -> Measured:
     """Whether serum CXCR4 is lower in oesophageal cancer than in controls, in the one series."""
     return _says(ctx, "CLI066", "lower")
 
 
-@check(
-    claims=["C129"],
-    role="fitted",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI047", swap_sign=True),
-)
+@data_check(claims=["C129"], control=misread("CLI047", swap_sign=True))
 def pooled_odds_of_depth(ctx: CheckContext) -> Measured:
     """Pooled odds ratio of deep invasion, CXCR4-high against low."""
     return _with_interval(ctx, "CLI047", "1")
 
 
-@check(
-    claims=["C130"],
-    role="fitted",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI049", swap_sign=True),
-)
+@data_check(claims=["C130"], control=misread("CLI049", swap_sign=True))
 def pooled_odds_of_nodes(ctx: CheckContext) -> Measured:
     """Pooled odds ratio of nodal disease, CXCR4-high against low."""
     return _with_interval(ctx, "CLI049", "1")
 
 
-@check(
-    claims=["C131"],
-    role="fitted",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI051", swap_sign=True),
-)
+@data_check(claims=["C131"], control=misread("CLI051", swap_sign=True))
 def pooled_odds_of_stage(ctx: CheckContext) -> Measured:
     """Pooled odds ratio of stage III or IV, CXCR4-high against low."""
     return _with_interval(ctx, "CLI051", "1")
 
 
-@check(
-    claims=["C132"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI052", swap_sign=True),
-)
+@data_check(claims=["C132"], control=misread("CLI052", swap_sign=True))
 def pooled_odds_of_histology(ctx: CheckContext) -> Measured:
     """Pooled odds ratio of CXCR4 staining, squamous cancer against adenocarcinoma."""
     return _with_interval(ctx, "CLI052", "1")
 
 
-@check(
-    claims=["C147"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("DRG029", factor=0.2),
-)
+@data_check(claims=["C147"], control=misread("DRG029", factor=0.2))
 def collected_with_and_without_plerixafor(ctx: CheckContext) -> Measured:
     """Lymphoma patients who reach the target collection, plerixafor with G-CSF over G-CSF alone."""
     return Measured(_number(ctx, "DRG029") / _number(ctx, "DRG030"), "1")
-
-
-@check(
-    claims=["C185"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI120", "CLI131", "CLI139", swap_sign=True),
-)
-def nothing_beats_chemotherapy_alone(ctx: CheckContext) -> Measured:
-    """Hazard ratio of death with anti-PD-1 added to first-line chemotherapy, over three trials."""
-    trials = [_with_interval(ctx, item, "1") for item in ("CLI120", "CLI131", "CLI139")]
-    centre = math.exp(sum(math.log(item.value) for item in trials) / len(trials))
-    return Measured(
-        centre, "1", min(item.interval[0] for item in trials), max(i.interval[1] for i in trials)
-    )
-
-
-@check(
-    claims=["C199"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=_trials_in_oesophageal_cancer,
-)
-def trials_of_the_axis_in_oesophageal_cancer(ctx: CheckContext) -> Measured:
-    """Trials of Table 1 and the text whose condition is oesophageal cancer."""
-    conditions = [entry.condition.casefold() for entry in ctx.knowledge.registry.values()]
-    return Measured(float(sum("oesophag" in item for item in conditions)), "1")

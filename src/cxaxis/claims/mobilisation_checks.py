@@ -50,7 +50,7 @@ def cd34_peak_time(ctx: CheckContext) -> Measured:
 
 @check(
     claims=["C155"],
-    role="held_out",
+    role="fitted",
     cost="fast",
     needs=["patient"],
     control=multiplied(k_elimination_neutraliser=100.0),

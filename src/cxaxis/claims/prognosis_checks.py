@@ -6,12 +6,11 @@ Published pools share studies: each is looked at alone, and none is pooled with 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from cxaxis.claims.breaks import misread
-from cxaxis.claims.check import check
+from cxaxis.claims.check import data_check
 from cxaxis.claims.context import CheckContext
 from cxaxis.claims.records import Control, Measured
 from cxaxis.core.errors import ModelValueError
@@ -20,16 +19,13 @@ from cxaxis.knowledge.pooling import DEATH_ENDPOINTS, poolable
 from cxaxis.knowledge.tables import parse_number
 from cxaxis.stats.crude_decomposition import StageLink, Step, decompose_published
 from cxaxis.stats.meta_analysis import pool
-from cxaxis.stats.proportions import exact_proportion
 
 POOL_OF_THE_REVIEW: Final = "HRT026"
 POOL_OF_ESCC: Final = "HRT028"
 POOL_OF_CXCL12: Final = "HRT030"
 STAGE_AND_MARKER: Final = "CLI051"
 STAGE_AND_DEATH: Final = "ANN038"
-# No series prints it: with 71 % of patients in stage III or IV in the registry and an odds ratio
-# of 2.6, resected series with about half advanced have some two fifths among the marker-low.
-ADVANCED_AMONG_LOW: Final = 0.4
+ADVANCED_AMONG_LOW: Final = "ANN041"
 DECOMPOSITION_SEED: Final = 210
 
 
@@ -78,12 +74,16 @@ def _interval(row: HazardRatio) -> Measured:
 def stage_link(ctx: CheckContext) -> StageLink:
     """Return how CXCR4 goes with stage, and stage with death, from the evidence rows."""
     odds, death = ctx.reading(STAGE_AND_MARKER), ctx.reading(STAGE_AND_DEATH)
+    advanced = ctx.reading(ADVANCED_AMONG_LOW).number
     numbers = [
         parse_number(text) for row in (odds, death) for text in (row.value, row.low, row.high)
     ]
     known = [number for number in numbers if number is not None]
-    if len(known) != len(numbers):
-        msg = f"{STAGE_AND_MARKER} and {STAGE_AND_DEATH} need a value with an interval."
+    if len(known) != len(numbers) or advanced is None:
+        msg = (
+            f"{STAGE_AND_MARKER} and {STAGE_AND_DEATH} need a value with an interval, "
+            f"{ADVANCED_AMONG_LOW} a value."
+        )
         raise ModelValueError(msg)
     return StageLink(
         odds_ratio=known[0],
@@ -92,7 +92,7 @@ def stage_link(ctx: CheckContext) -> StageLink:
         stage_hr=known[3],
         stage_hr_low=known[4],
         stage_hr_high=known[5],
-        share_advanced_low=ADVANCED_AMONG_LOW,
+        share_advanced_low=advanced,
     )
 
 
@@ -105,42 +105,7 @@ def decomposition(ctx: CheckContext, pool_id: str) -> tuple[Step, ...]:
     return decompose_published(published, stage_link(ctx), seed=DECOMPOSITION_SEED)
 
 
-def directions(rows: Mapping[str, HazardRatio]) -> dict[str, str]:
-    """Return the direction each single series found for CXCR4 by staining, by study.
-
-    A study counts once, by its first row on death whose direction is known.
-    """
-    found: dict[str, str] = {}
-    for row in rows.values():
-        single = row.measured == "ihc" and row.analysis != "pooled"
-        known = row.direction != "unknown" and row.endpoint in DEATH_ENDPOINTS
-        if row.marker == "CXCR4" and single and known:
-            found.setdefault(row.study, row.direction)
-    return found
-
-
-@check(
-    claims=["C102", "C206"],
-    role="held_out",
-    cost="fast",
-    needs=["stats"],
-    control=sign_swapped(),
-)
-def series_that_find_cxcr4_adverse(ctx: CheckContext) -> Measured:
-    """Share of the series read that find high CXCR4 adverse for death, with an exact interval."""
-    found = directions(ctx.knowledge.hazard_ratios)
-    adverse = sum(direction == "adverse" for direction in found.values())
-    share = exact_proportion(adverse, len(found))
-    return Measured(share.share, "1", share.low, share.high)
-
-
-@check(
-    claims=["C202"],
-    role="fitted",
-    cost="fast",
-    needs=["stats"],
-    control=sign_swapped(),
-)
+@data_check(claims=["C202"], control=sign_swapped())
 def pooled_series_on_cxcr4(ctx: CheckContext) -> Measured:
     """Hazard ratio of death pooled here over the series whose interval was found; none so far."""
     effects = poolable(
@@ -152,63 +117,33 @@ def pooled_series_on_cxcr4(ctx: CheckContext) -> Measured:
     return Measured(pooled.ratio, "1", pooled.low, pooled.high)
 
 
-@check(
-    claims=["C128"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=half_the_patients,
-)
+@data_check(claims=["C128"], control=half_the_patients)
 def patients_in_the_pool(ctx: CheckContext) -> Measured:
     """Patients in the meta-analysis the review cites."""
     n = ctx.knowledge.hazard_ratios[POOL_OF_THE_REVIEW].n
     return Measured(math.nan if n is None else float(n), "1")
 
 
-@check(
-    claims=["C133"],
-    role="fitted",
-    cost="fast",
-    needs=["knowledge"],
-    control=sign_swapped(POOL_OF_THE_REVIEW),
-)
+@data_check(claims=["C133"], control=sign_swapped(POOL_OF_THE_REVIEW))
 def published_hazard_ratio_of_cxcr4(ctx: CheckContext) -> Measured:
     """Hazard ratio of death in the meta-analysis the review cites, CXCR4-high against low."""
     return _interval(ctx.knowledge.hazard_ratios[POOL_OF_THE_REVIEW])
 
 
-@check(
-    claims=["C134"],
-    role="held_out",
-    cost="fast",
-    needs=["stats"],
-    control=sign_swapped(POOL_OF_THE_REVIEW),
-)
+@data_check(claims=["C134"], control=sign_swapped(POOL_OF_THE_REVIEW))
 def hazard_ratio_left_for_cxcr4(ctx: CheckContext) -> Measured:
     """Hazard ratio left of that pool without cut-off search, selection and stage."""
     left = decomposition(ctx, POOL_OF_THE_REVIEW)[-1]
     return Measured(left.ratio, "1", left.low, left.high)
 
 
-@check(
-    claims=["C203"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=sign_swapped(POOL_OF_CXCL12),
-)
+@data_check(claims=["C203"], control=sign_swapped(POOL_OF_CXCL12))
 def published_hazard_ratio_of_cxcl12(ctx: CheckContext) -> Measured:
     """Hazard ratio of death in a meta-analysis of CXCL12 staining, both histologies."""
     return _interval(ctx.knowledge.hazard_ratios[POOL_OF_CXCL12])
 
 
-@check(
-    claims=["C207"],
-    role="held_out",
-    cost="fast",
-    needs=["knowledge"],
-    control=misread("CLI054", swap_sign=True),
-)
+@data_check(claims=["C207"], control=misread("CLI054", swap_sign=True))
 def published_hazard_ratio_in_gastrointestinal_cancer(ctx: CheckContext) -> Measured:
     """Hazard ratio of death in a meta-analysis of CXCR4 over gastrointestinal cancers."""
     row = ctx.reading("CLI054")

@@ -12,6 +12,8 @@ from cxaxis.claims.records import Measured
 from cxaxis.knowledge.drug_records import Dose
 
 MORE_ACKR3 = 10.0
+# Less than this share of full signal is none.
+LEAST_SIGNAL = 1e-4
 OLAPTESED_BOLUS = Dose(value=4.0, unit="mg/kg")
 
 
@@ -23,10 +25,10 @@ OLAPTESED_BOLUS = Dose(value=4.0, unit="mg/kg")
     control=unbound("kd_cxcl12_cxcr4"),
 )
 def signal_needs_cxcr4(ctx: CheckContext) -> Measured:
-    """Fall of the CXCL12 signal when CXCR4 is taken away."""
+    """Share of the CXCL12 signal that is lost when CXCR4 is taken away."""
     with_receptor = untreated(ctx).signal
     without_receptor = untreated(ctx.changed(cxcr4_per_tumour_cell=0.0)).signal
-    return Measured(with_receptor - without_receptor, "1")
+    return Measured((with_receptor - without_receptor) / max(with_receptor, LEAST_SIGNAL), "1")
 
 
 @check(
@@ -57,7 +59,7 @@ def ackr3_scavenges_cxcl12(ctx: CheckContext) -> Measured:
 
 @check(
     claims=["C153"],
-    role="held_out",
+    role="fitted",
     cost="fast",
     needs=["patient"],
     control=unbound("kd_neutraliser_cxcl12"),

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 Verdict = Literal[
     "reproduced", "contradicted", "undetermined", "not_testable", "model_failed", "gap"
 ]
-Role = Literal["fitted", "held_out"]
+Role = Literal["fitted", "held_out", "context"]
 Cost = Literal["fast", "slow"]
 Need = Literal["knowledge", "stats", "models", "patient", "cohort", "trial"]
 
 VERDICTS: Final[tuple[str, ...]] = get_args(Verdict)
 JUDGED: Final = frozenset({"reproduced", "contradicted", "undetermined", "model_failed"})
+MEASURED: Final = frozenset({"reproduced", "contradicted", "undetermined"})
 VERDICT_WORDS: Final[dict[str, str]] = {
     "reproduced": "holds in at least 95 % of the worlds, or in the data",
     "contradicted": "fails in at least 95 % of the worlds, or in the data",
@@ -86,7 +87,9 @@ class Check:
     claims
         Ids of the claims it judges.
     role
-        ``fitted`` if what it is compared with was used to set the model, else ``held_out``.
+        For a simulation ``fitted`` if what it is compared with, or a parameter on its path, was
+        used to set the model, else ``held_out``; ``context`` for data and audits, which compare
+        nothing of the model.
     cost
         ``slow`` checks run in ``make ledger`` alone; their results are committed.
     needs
@@ -189,5 +192,9 @@ class Judgement:
 
     @property
     def seen_to_fail(self) -> bool:
-        """Whether the control got another verdict."""
-        return self.control is not None and self.control.verdict != self.outcome.verdict
+        """Whether the control got another verdict, by a measurement and not by a failure."""
+        return (
+            self.control is not None
+            and self.control.verdict in MEASURED
+            and self.control.verdict != self.outcome.verdict
+        )

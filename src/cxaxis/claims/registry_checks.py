@@ -12,10 +12,11 @@ from typing import Final
 from cxaxis.claims.context import CheckContext
 from cxaxis.claims.records import Check, Measured
 from cxaxis.knowledge.checks import Knowledge
-from cxaxis.knowledge.registry import RegistryEntry
+from cxaxis.knowledge.registry import RegistryEntry, is_nct_number
 
 EXPECTATION: Final = "registry_agrees"
 PREFIX: Final = "registry_"
+OTHER_NUMBER: Final = "NCT00000000"
 
 _PHASE_WORDS: Final = {"1,2": "1/2", "I/II": "1/2", "IIa": "2a"}
 
@@ -30,7 +31,7 @@ def _registry_check(claim: str) -> Check:
     return Check(
         id=f"{PREFIX}{claim}",
         claims=(claim,),
-        role="held_out",
+        role="context",
         cost="fast",
         needs=("knowledge",),
         measure=partial(printed_as_registered, claim=claim),
@@ -64,11 +65,14 @@ def another_registration(ctx: CheckContext, *, claim: str) -> CheckContext:
 def agreements(entry: RegistryEntry) -> list[bool]:
     """Return whether each thing the review prints of an entry is what was found.
 
-    A drug approved after the review printed ``in trial`` does not disagree: standing is compared
-    where the review speaks of a regulator.
+    A trial number is compared where the registration itself was read, and is wrong where it is no
+    number at all. A drug approved after the review printed ``in trial`` does not disagree: standing
+    is compared where the review speaks of a regulator.
     """
     told = [entry.condition_agrees == "yes"]
-    if entry.nct_printed:
+    if not is_nct_number(entry.nct_printed) and entry.nct_printed:
+        told.append(False)
+    elif entry.nct_printed and entry.nct.casefold() in entry.evidence:
         told.append(entry.nct_printed == entry.nct)
     if entry.phase_printed and entry.phase:
         told.append(_PHASE_WORDS.get(entry.phase_printed, entry.phase_printed) == entry.phase)
@@ -82,7 +86,8 @@ def _entries(knowledge: Knowledge, claim: str) -> tuple[RegistryEntry, ...]:
 
 
 def _of_another_trial(entry: RegistryEntry) -> RegistryEntry:
-    return replace(entry, condition_agrees="no")
+    printed = OTHER_NUMBER if entry.nct_printed else ""
+    return replace(entry, condition_agrees="no", nct_printed=printed)
 
 
 def _mended(entry: RegistryEntry) -> RegistryEntry:

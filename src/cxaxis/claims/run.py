@@ -22,10 +22,12 @@ from cxaxis.claims.ledger import (
     work_of,
 )
 from cxaxis.claims.records import Check, Judgement
+from cxaxis.cohort.sample import COHORT_PARAMETERS
 from cxaxis.core.errors import Finding, ModelValueError
 from cxaxis.core.ids import did_you_mean
 from cxaxis.knowledge.checks import Knowledge
 from cxaxis.knowledge.claims import Claim
+from cxaxis.models.build import build
 from cxaxis.runs.progress import Progress
 
 
@@ -167,10 +169,22 @@ def committed_ledger(knowledge: Knowledge | None = None) -> LedgerRun:
 
 
 def slow_hash(knowledge: Knowledge) -> str:
-    """Return the hash of everything the slow checks depend on."""
+    """Return the hash of everything the slow checks depend on.
+
+    Of the parameters those count that the patient model or the cohort uses.
+    """
     slow = [item for item in all_checks(knowledge) if item.cost == "slow"]
     bounds = [knowledge.expectations[item.expectation] for item in slow]
-    return slow_input_hash(f"{row.id}\t{row.low}\t{row.high}\t{row.unit}" for row in bounds)
+    model = build("patient", knowledge.parameters)
+    used = {*model.bindings.values(), *COHORT_PARAMETERS}
+    rows = [row for name, row in knowledge.parameters.items() if name in used]
+    return slow_input_hash(
+        (
+            *(f"{row.id}\t{row.low}\t{row.high}\t{row.unit}" for row in bounds),
+            *(f"{r.id}\t{r.value!r}\t{r.scale}\t{r.widened_spread!r}\t{r.omega!r}" for r in rows),
+            model.sbml,
+        )
+    )
 
 
 def stamped(judgements: Sequence[Judgement], knowledge: Knowledge) -> tuple[Judgement, ...]:

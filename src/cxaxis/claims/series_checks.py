@@ -52,7 +52,7 @@ def cxcr4_high_and_stage(ctx: CheckContext) -> Measured:
 
 @check(
     claims=["C102", "C202"],
-    role="held_out",
+    role="fitted",
     cost="slow",
     needs=["trial"],
     control=no_cxcr4_effects,

@@ -9,8 +9,9 @@ import numpy as np
 from cxaxis.claims.breaks import without
 from cxaxis.claims.check import check
 from cxaxis.claims.context import CheckContext
-from cxaxis.claims.experiments import DISTANT, ORGANS, diagnosed, simulated, untreated
+from cxaxis.claims.experiments import DISTANT, diagnosed, simulated, untreated
 from cxaxis.claims.records import Measured
+from cxaxis.claims.series import BACKBONE
 from cxaxis.engine.doses import Dose, DoseTable
 from cxaxis.knowledge.drug_records import Regimen
 from cxaxis.patient.regimen import Body, dose_rows
@@ -19,23 +20,20 @@ BOTH_RAISED: Final = 3.0
 HALF_YEAR_DAYS: Final = 180.0
 RESPONSE_DAY: Final = 84.0
 TYPICAL_HEIGHT_CM: Final = 166.0
-BACKBONE: Final = (
-    ("radiotherapy", "definitive_50_4_gy"),
-    ("cisplatin", "definitive_75_mg_m2_consolidated"),
-    ("fluorouracil", "definitive_1000_mg_m2_day_consolidated"),
-)
 ANTAGONIST: Final = (("plerixafor", "radiotherapy_infusion_400_ug_kg_day"),)
+NODES: Final = ("node",)
 NEVER_CONTROLLED: Final = 1e-300
 
 
-def _distant_founders(ctx: CheckContext) -> float:
-    hazard = untreated(ctx).hazard
-    return sum(hazard[organ] for organ in DISTANT)
+def _founders_a_day(ctx: CheckContext, organs: tuple[str, ...]) -> float:
+    """Return the founders to expect a day, from inception to diagnosis."""
+    course = untreated(ctx)
+    return sum(course.hazard[organ] for organ in organs) / course.days
 
 
 @check(
     claims=["C116"],
-    role="held_out",
+    role="fitted",
     cost="fast",
     needs=["patient"],
     control=without("cxcr4_growth_effect"),
@@ -61,46 +59,33 @@ def growth_without_stromal_cxcl12(ctx: CheckContext) -> Measured:
 
 @check(
     claims=["C036"],
-    role="held_out",
+    role="fitted",
     cost="fast",
     needs=["patient"],
     control=without("cxcr4_seeding_effect"),
 )
 def distant_founders_without_cxcr4(ctx: CheckContext) -> Measured:
-    """Founders in distant organs by diagnosis without CXCR4, relative to with."""
+    """Founders in distant organs a day without CXCR4, relative to with."""
     without_cxcr4 = ctx.changed(cxcr4_per_tumour_cell=0.0)
-    return Measured(_distant_founders(without_cxcr4) / _distant_founders(ctx), "1")
+    return Measured(_founders_a_day(without_cxcr4, DISTANT) / _founders_a_day(ctx, DISTANT), "1")
 
 
 @check(
     claims=["C112"],
-    role="held_out",
+    role="fitted",
     cost="fast",
     needs=["patient"],
     control=without("cxcr4_seeding_effect"),
 )
 def nodal_founders_without_cxcr4(ctx: CheckContext) -> Measured:
-    """Founders in lymph nodes by diagnosis without CXCR4, relative to with."""
+    """Founders in lymph nodes a day without CXCR4, relative to with."""
     without_cxcr4 = ctx.changed(cxcr4_per_tumour_cell=0.0)
-    return Measured(untreated(without_cxcr4).hazard["node"] / untreated(ctx).hazard["node"], "1")
-
-
-@check(
-    claims=["C110"],
-    role="held_out",
-    cost="fast",
-    needs=["patient"],
-    control=without("bone_flow"),
-)
-def every_target_organ_receives_founders(ctx: CheckContext) -> Measured:
-    """Founders in the least seeded of node, liver, lung and marrow, as a share of all."""
-    hazard = untreated(ctx).hazard
-    return Measured(min(hazard[o] for o in ORGANS) / sum(hazard[o] for o in ORGANS), "1")
+    return Measured(_founders_a_day(without_cxcr4, NODES) / _founders_a_day(ctx, NODES), "1")
 
 
 @check(
     claims=["C039"],
-    role="held_out",
+    role="fitted",
     cost="fast",
     needs=["patient"],
     control=without("cxcr4_seeding_effect"),
@@ -108,9 +93,7 @@ def every_target_organ_receives_founders(ctx: CheckContext) -> Measured:
 def spread_with_silenced_tumour_cxcl12(ctx: CheckContext) -> Measured:
     """Distant founders a day when tumour cells make no CXCL12, relative to when they do."""
     silenced = ctx.changed(cxcl12_secretion_tumour_cell=0.0)
-    before, after = untreated(ctx), untreated(silenced)
-    rate = _distant_founders(silenced) / after.days
-    return Measured(rate / (_distant_founders(ctx) / before.days), "1")
+    return Measured(_founders_a_day(silenced, DISTANT) / _founders_a_day(ctx, DISTANT), "1")
 
 
 def _death_hazard_after_diagnosis(ctx: CheckContext) -> float:
@@ -126,7 +109,7 @@ def _death_hazard_after_diagnosis(ctx: CheckContext) -> float:
 
 @check(
     claims=["C007", "C198"],
-    role="held_out",
+    role="fitted",
     cost="fast",
     needs=["patient"],
     control=without("cxcr4_growth_effect", "cxcr4_seeding_effect"),
@@ -141,8 +124,8 @@ def all_outcomes_worsen_with_the_axis(ctx: CheckContext) -> Measured:
     low, high = untreated(ctx), untreated(raised)
     ratios = (
         high.growth_drive / low.growth_drive,
-        (high.hazard["node"] / high.days) / (low.hazard["node"] / low.days),
-        (_distant_founders(raised) / high.days) / (_distant_founders(ctx) / low.days),
+        _founders_a_day(raised, NODES) / _founders_a_day(ctx, NODES),
+        _founders_a_day(raised, DISTANT) / _founders_a_day(ctx, DISTANT),
         _death_hazard_after_diagnosis(raised) / _death_hazard_after_diagnosis(ctx),
     )
     return Measured(min(ratios), "1")
@@ -166,13 +149,15 @@ def _log_size_after(ctx: CheckContext, regimens: tuple[tuple[str, str], ...]) ->
 
 @check(
     claims=["C187"],
-    role="held_out",
+    role="fitted",
     cost="fast",
     needs=["patient"],
     control=without("phi"),
 )
-def blockade_adds_to_chemoradiotherapy(ctx: CheckContext) -> Measured:
-    """Living tumour cells on day 84, chemoradiotherapy with plerixafor over without."""
-    alone = _log_size_after(ctx, BACKBONE)
-    combined = _log_size_after(ctx, (*BACKBONE, *ANTAGONIST))
-    return Measured(float(np.exp(combined - alone)), "1")
+def blockade_sensitises_to_chemoradiotherapy(ctx: CheckContext) -> Measured:
+    """Effect of plerixafor on living tumour cells on day 84, under treatment over without."""
+    under_treatment = _log_size_after(ctx, (*BACKBONE, *ANTAGONIST)) - _log_size_after(
+        ctx, BACKBONE
+    )
+    alone = _log_size_after(ctx, ANTAGONIST) - _log_size_after(ctx, ())
+    return Measured(float(np.exp(under_treatment - alone)), "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -144,7 +145,7 @@ def print_claims(ledger: Ledger) -> None:
 
 
 def _check_output(directory: Path) -> None:
-    """Raise `UserInputError` if anything that would be written is there already."""
+    """Raise `UserInputError` if something is there already or nothing can be written."""
     from cxaxis.core.errors import error, raise_on_errors
 
     findings = []
@@ -156,6 +157,13 @@ def _check_output(directory: Path) -> None:
             message = "this exists already and is not overwritten. Give another directory with -o."
             findings.append(error("LEDG004", str(directory / name), message))
     raise_on_errors(findings)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as err:
+        message = f"cannot be written to ({err.strerror or err}). Give another directory with -o."
+        raise_on_errors([error("LEDG004", str(directory), message)])
 
 
 def write_pages(run: LedgerRun, directory: Path) -> list[Path]:

@@ -26,13 +26,13 @@ def central_theta(parameters: Mapping[str, Parameter]) -> dict[str, float]:
     return {name: row.value for name, row in parameters.items()}
 
 
-def shifted(row: Parameter, center: float, deviation: FloatArray | float) -> FloatArray:
-    """Return ``center`` moved by ``deviation`` on the row's own scale."""
+def shifted(row: Parameter, centre: float, deviation: FloatArray | float) -> FloatArray:
+    """Return ``centre`` moved by ``deviation`` on the row's own scale."""
     if row.scale == "log":
-        return np.asarray(center * np.exp(deviation))
+        return np.asarray(centre * np.exp(deviation))
     if row.scale == "logit":
-        return np.asarray(expit(logit(center) + deviation))
-    return np.asarray(center + deviation)
+        return np.asarray(expit(logit(centre) + deviation))
+    return np.asarray(centre + deviation)
 
 
 def draw_theta(parameters: Mapping[str, Parameter], *, seed: int, draw: int) -> dict[str, float]:
@@ -59,13 +59,13 @@ def draw_theta(parameters: Mapping[str, Parameter], *, seed: int, draw: int) -> 
 
 
 def patient_values(
-    row: Parameter, center: float, patients: Sequence[int], *, seed: int
+    row: Parameter, centre: float, patients: Sequence[int], *, seed: int
 ) -> FloatArray:
     """Return a parameter's value in each patient, shape ``(n_patient,)``."""
     if row.omega == 0:
-        return np.full(len(patients), center)
+        return np.full(len(patients), centre)
     eta = [rng_for(seed, "patient", i, "eta", row.id).standard_normal() for i in patients]
-    return shifted(row, center, row.omega * np.array(eta))
+    return shifted(row, centre, row.omega * np.array(eta))
 
 
 def draw_patients(

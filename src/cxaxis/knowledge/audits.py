@@ -143,18 +143,20 @@ def support(claimed: Statement, found: Statement | None) -> Support:
 
     ``supports``: the same subject, relation and object, in the same context or in general.
     ``other_context``: the same, shown in another system only. ``opposes``: the same subject and
-    object with the opposite relation, or none. ``silent``: about something else.
+    object in the same context with the opposite relation, or none. ``silent``: about something
+    else, or the opposite of another system.
     """
     if found is None:
         return "not_read"
     if not (_same(claimed.subject, found.subject) and _same(claimed.object, found.object)):
         return "silent"
-    if claimed.relation != found.relation:
-        family = next(words for words in RELATION_FAMILIES if claimed.relation in words)
-        return "opposes" if found.relation in family else "silent"
-    if ANY_CONTEXT in (claimed.context, found.context) or _same(claimed.context, found.context):
-        return "supports"
-    return "other_context"
+    family = next(words for words in RELATION_FAMILIES if claimed.relation in words)
+    if found.relation not in family:
+        return "silent"
+    general = ANY_CONTEXT in (claimed.context, found.context)
+    if not general and not _same(claimed.context, found.context):
+        return "other_context" if claimed.relation == found.relation else "silent"
+    return "supports" if claimed.relation == found.relation else "opposes"
 
 
 def _same(left: str, right: str) -> bool:

@@ -100,9 +100,10 @@ def days_to_diagnosis(
     """
     rate = birth_rate_per_day * growth_drive
     start = np.exp(-crowding_exponent * log_cells_at_inception)
-    return np.asarray(
-        np.log((start - loss_factor) / (1.0 - loss_factor)) / (crowding_exponent * rate)
-    )
+    # A population that is born beyond the size of diagnosis has no such day: not a number.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left = np.log((start - loss_factor) / (1.0 - loss_factor))
+        return np.asarray(left / (crowding_exponent * rate))
 
 
 def to_diagnosis(

@@ -2,12 +2,14 @@
 
 The page of a claim shows its verdict with all that stands behind it; those of a parameter, a drug,
 a tracer, an evidence row, a reference, a quantity of a model, a check and a wiring show what each
-rests on and what rests on it. Nothing is simulated: verdicts are the committed ones, unless others
+rests on and what rests on it, and any other row with an id shows its cells.
+Nothing is simulated: verdicts are the committed ones, unless others
 are handed in.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -23,6 +25,7 @@ from cxaxis.report.explain_agent import drug_outline, tracer_outline
 from cxaxis.report.explain_claim import check_page, claim_page
 from cxaxis.report.explain_model import quantity_outline, wiring_outline
 from cxaxis.report.explain_parameter import parameter_outline
+from cxaxis.report.explain_record import RECORD_TABLES, record_outline
 from cxaxis.report.explain_source import evidence_outline, reference_outline
 from cxaxis.report.outline import Outline
 
@@ -35,8 +38,11 @@ Kind = Literal[
     "reference",
     "wiring",
     "check",
+    "record",
     "quantity",
 ]
+
+_SHORT_CLAIM = re.compile(r"[Cc]([0-9]{1,2})\Z")
 
 
 def kind_of(name: str, knowledge: Knowledge) -> tuple[Kind, str]:
@@ -55,8 +61,9 @@ def kind_of(name: str, knowledge: Knowledge) -> tuple[Kind, str]:
         If nothing has this id, with the nearest of every kind.
     """
     known: list[tuple[Kind, str]] = []
+    given = by_another_name(name, knowledge)
     for kind, ids in _ids(knowledge):
-        for spelling in (name, name.upper(), name.lower()):
+        for spelling in (given, given.upper(), given.lower()):
             if spelling in ids:
                 return kind, spelling
         known += [(kind, item) for item in ids]
@@ -73,6 +80,28 @@ def kind_of(name: str, knowledge: Knowledge) -> tuple[Kind, str]:
     raise UserInputError([error("EXPL001", f"explain {name}", message)])
 
 
+def by_another_name(name: str, knowledge: Knowledge) -> str:
+    """Return the id behind another name: ``C1``, a drug's or tracer's synonym, a trial number.
+
+    What has no other name is returned as it is.
+    """
+    short = _SHORT_CLAIM.match(name)
+    if short is not None:
+        return f"C{int(short[1]):03d}"
+    folded = name.casefold()
+    agents = [
+        *((item.id, item.name, *item.synonyms) for item in knowledge.drugs.values()),
+        *((item.id, item.name, *item.synonyms) for item in knowledge.tracers.values()),
+    ]
+    for identity, *names in agents:
+        if folded in {word.casefold() for word in names}:
+            return identity
+    for entry in knowledge.registry.values():
+        if folded in {entry.nct.casefold(), entry.nct_printed.casefold()} - {""}:
+            return entry.id
+    return name
+
+
 def _ids(knowledge: Knowledge) -> Iterator[tuple[Kind, frozenset[str]]]:
     """Yield the ids of each kind, the quick ones first; a parameter wins over its constant."""
     yield "claim", frozenset(knowledge.claims)
@@ -83,6 +112,7 @@ def _ids(knowledge: Knowledge) -> Iterator[tuple[Kind, frozenset[str]]]:
     yield "reference", frozenset(knowledge.references)
     yield "wiring", frozenset(knowledge.wirings)
     yield "check", frozenset(item.id for item in all_checks(knowledge))
+    yield "record", frozenset(name for table in RECORD_TABLES for name in getattr(knowledge, table))
     models = (build(name, knowledge.parameters) for name in TIME_UNIT)
     yield "quantity", frozenset(name for model in models for name in model.units)
 
@@ -123,6 +153,9 @@ def explain(
         return evidence_outline(tables.evidence[known], tables)
     if kind == "reference":
         return reference_outline(tables.references[known], tables)
+    if kind == "record":
+        table = next(item for item in RECORD_TABLES if known in getattr(tables, item))
+        return record_outline(table, known, tables)
     committed = load_judgements() if judgements is None else judgements
     found = {**committed, **measured}
     if kind == "claim":

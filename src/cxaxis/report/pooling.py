@@ -218,6 +218,7 @@ def _step_row(step: Step) -> StepRow:
 def _assumptions(knowledge: Knowledge) -> tuple[str, ...]:
     middle, strong = ASSUMED.middle, ASSUMED.strong
     odds, death = knowledge.evidence[STAGE_AND_MARKER], knowledge.evidence[STAGE_AND_DEATH]
+    advanced = knowledge.evidence[ADVANCED_AMONG_LOW]
     return (
         f"In the middle, {middle.share_searching:.0%} of the series chose the best of "
         f"{middle.n_cut_offs} cut-offs, and a result that was not significant was published "
@@ -226,8 +227,8 @@ def _assumptions(knowledge: Knowledge) -> tuple[str, ...]:
         "publication says.",
         f"Stage: odds ratio {odds.value} ({odds.low} to {odds.high}) of stage III or IV with the "
         f"marker ({odds.id}); hazard ratio {death.value} ({death.low} to {death.high}) of stage "
-        f"III or IV ({death.id}); {ADVANCED_AMONG_LOW:.0%} of marker-low patients advanced, "
-        "assumed.",
+        f"III or IV ({death.id}); {float(advanced.value):.0%} of marker-low patients "
+        f"advanced ({advanced.id}), assumed.",
         "If the series pooled were adjusted for stage already, the last step takes off too much.",
     )
 

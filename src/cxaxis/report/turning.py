@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from cxaxis.claims.judge import SHARE
-from cxaxis.claims.ledger import Entry
+from cxaxis.claims.ledger import Entry, telling
 from cxaxis.claims.records import JUDGED, Judgement, Outcome
 from cxaxis.claims.registry_checks import agreements
 from cxaxis.knowledge.audits import Audit, by_claim, support, was_read
@@ -183,7 +183,7 @@ def entry_sentences(entry: Entry, knowledge: Knowledge) -> Iterator[str]:
     knowledge
         Every table.
     """
-    judged = [item for item in entry.judgements if item.outcome.verdict in JUDGED]
+    judged = [item for item in telling(entry.judgements) if item.outcome.verdict in JUDGED]
     if len({item.outcome.verdict for item in judged}) > 1:
         told = ", ".join(f"{item.check} {VERDICT_NAMES[item.outcome.verdict]}" for item in judged)
         yield f"Its checks disagree ({told}): the verdict turns when they agree."
