@@ -70,7 +70,6 @@ _HASHED_CODE: Final = (
     "trial/uncertainty.py",
 )
 _HASHED_DATA: Final = (
-    "knowledge/data/wirings.tsv",
     "knowledge/data/drugs/cisplatin.yaml",
     "knowledge/data/drugs/fluorouracil.yaml",
     "knowledge/data/drugs/radiotherapy.yaml",

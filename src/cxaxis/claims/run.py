@@ -171,17 +171,24 @@ def committed_ledger(knowledge: Knowledge | None = None) -> LedgerRun:
 def slow_hash(knowledge: Knowledge) -> str:
     """Return the hash of everything the slow checks depend on.
 
-    Of the parameters those count that the patient model or the cohort uses.
+    Of parameters and rival mechanisms those count that the patient model or the cohort uses.
     """
     slow = [item for item in all_checks(knowledge) if item.cost == "slow"]
     bounds = [knowledge.expectations[item.expectation] for item in slow]
     model = build("patient", knowledge.parameters)
     used = {*model.bindings.values(), *COHORT_PARAMETERS}
     rows = [row for name, row in knowledge.parameters.items() if name in used]
+    rivals = [
+        option
+        for name, options in knowledge.wirings.items()
+        for option in options
+        if f"switch_{name}" in model.units
+    ]
     return slow_input_hash(
         (
             *(f"{row.id}\t{row.low}\t{row.high}\t{row.unit}" for row in bounds),
             *(f"{r.id}\t{r.value!r}\t{r.scale}\t{r.widened_spread!r}\t{r.omega!r}" for r in rows),
+            *(f"{o.wiring}\t{o.option}\t{o.is_default}\t{o.prior_weight!r}" for o in rivals),
             model.sbml,
         )
     )
