@@ -22,7 +22,14 @@ from cxaxis.models.build import (
     load_model,
 )
 from cxaxis.models.compose import compose, read_source
-from cxaxis.models.wiring import Wiring, one_at_a_time, wiring_from, wiring_options
+from cxaxis.models.wiring import (
+    PATIENT_WIRINGS,
+    Wiring,
+    one_at_a_time,
+    switches_of,
+    wiring_from,
+    wiring_options,
+)
 from science_support import bench_model, parameters_with, patient_model
 
 MODELS = {
@@ -240,3 +247,9 @@ def test_species_name_the_molecule_they_are():
         for name, accession in expected.items():
             annotation = tree.getSpecies(f"{place}_{name}").getAnnotationString()
             assert f"uniprot:{accession}" in annotation
+
+
+def test_the_patient_has_the_wirings_it_is_said_to_have():
+    model = build("patient")
+    found = {name for name in wiring_options() if set(switches_of(name)) & set(model.units)}
+    assert found == set(PATIENT_WIRINGS)

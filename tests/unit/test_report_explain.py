@@ -451,3 +451,9 @@ def test_a_row_shows_its_cells_and_the_claims_it_bears_on():
     page = plain_text(explain("REG012"))
     assert "NCT01359657" in page
     assert "C172" in page
+
+
+def test_a_wiring_of_the_cell_says_that_patients_do_not_have_it():
+    page = plain_text(explain("heterodimer"))
+    assert "switch_heterodimer_blunts_gi" in page
+    assert "the patient model does not have this mechanism yet" in page

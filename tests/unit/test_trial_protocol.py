@@ -142,3 +142,10 @@ def test_wirings_are_drawn_with_their_prior_weights():
     texts = {options_text(wiring) for wiring in draws}
     assert "default" in texts
     assert "niche_release=on, ackr3_survival=on" in {text[:39].strip(", ") for text in texts}
+
+
+def test_a_wiring_of_the_cell_alone_is_refused_in_a_trial(tmp_path):
+    changed = ("endpoints:", "wiring: {heterodimer: blunts_gi}\nendpoints:")
+    (line,) = findings_of(tmp_path, changed)
+    assert "PROT010" in line
+    assert "'heterodimer' is of the cell model alone" in line

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Literal, get_args, get_type_hints
+from typing import Final, Literal, get_args, get_type_hints
 
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.ids import did_you_mean
 
 OffOn = Literal["off", "on"]
+
+# The mechanisms that the patient model has; the others are of the cell alone.
+PATIENT_WIRINGS: Final = ("niche_release", "ackr3_survival")
 Heterodimer = Literal["none", "blunts_gi", "drives_arrestin"]
 Ackr3Uptake = Literal["arrestin", "free"]
 TgfBeta = Literal["cxcr4_up", "stromal_cxcl12_down"]
@@ -74,6 +77,11 @@ def _switches_of(name: str) -> Iterator[tuple[str, str]]:
     options = wiring_options()[name]
     for option in options[1:]:
         yield (f"switch_{name}" if options == ("off", "on") else f"switch_{name}_{option}"), option
+
+
+def switches_of(name: str) -> tuple[str, ...]:
+    """Return the ``switch_`` constants of a wiring, one for each option but the default."""
+    return tuple(switch for switch, _ in _switches_of(name))
 
 
 def wiring_options() -> dict[str, tuple[str, ...]]:

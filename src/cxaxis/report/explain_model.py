@@ -8,6 +8,7 @@ from cxaxis.claims.records import Judgement
 from cxaxis.knowledge.checks import Knowledge
 from cxaxis.knowledge.wirings import WiringOption
 from cxaxis.models.graph import equations_of
+from cxaxis.models.wiring import PATIENT_WIRINGS, switches_of
 from cxaxis.report.built import PATIENT, Built, built_models, built_patient, reach_part, short_unit
 from cxaxis.report.outline import Line, Outline, Part, told
 from cxaxis.report.record_parts import named_all
@@ -93,9 +94,23 @@ def wiring_outline(
 ) -> Outline:
     """Return the options of a wiring, what each rests on, and where it enters the model."""
     patient = built_patient(knowledge)
+    lines = [line for option in options for line in _option_lines(option, knowledge)]
+    if name not in PATIENT_WIRINGS:
+        switches = ", ".join(switches_of(name))
+        place = (
+            told("switches", f"{switches}, each 1 for its option and 0 otherwise"),
+            told("patients", "the patient model does not have this mechanism yet"),
+        )
+        return Outline(
+            id=name,
+            heading="wiring: rival mechanisms, of which one is chosen for a run",
+            parts=(
+                Part(title="Options", lines=tuple(lines)),
+                Part(title="In the cell model", lines=place),
+            ),
+        )
     switch = f"switch_{name}"
     acts_on = patient.acts_on.get(switch, frozenset())
-    lines = [line for option in options for line in _option_lines(option, knowledge)]
     target = patient.listed(acts_on) or "nothing"
     return Outline(
         id=name,

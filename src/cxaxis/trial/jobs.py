@@ -13,9 +13,9 @@ from cxaxis.core.arrays import IntArray
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.parameters import Parameters, load_parameters
-from cxaxis.knowledge.wirings import load_wirings
+from cxaxis.knowledge.wirings import Wirings, load_wirings
 from cxaxis.models.build import Model, build
-from cxaxis.models.wiring import wiring_from
+from cxaxis.models.wiring import PATIENT_WIRINGS, wiring_from
 from cxaxis.runs.blocks import Block, BlockStore, blocks_of
 from cxaxis.trial.pool import ArmPlan, PoolBlock, Schedule, block_tables, schedule_of
 from cxaxis.trial.protocol import Protocol, arm_regimens
@@ -164,7 +164,8 @@ def phi_jobs(setup: Setup, cohort: Cohort, store: BlockStore) -> list[Job]:
 def draw_jobs(setup: Setup, store: BlockStore) -> list[Job]:
     """Return one block for each population drawn from what is not known."""
     more = setup.protocol.uncertainty
-    wirings = load_wirings()
+    every = load_wirings()
+    wirings = Wirings({name: every[name] for name in PATIENT_WIRINGS})
     return [
         Job(
             store=store,

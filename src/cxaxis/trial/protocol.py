@@ -380,12 +380,20 @@ def _arm_findings(arms: list[Any], control: Any, document: LocatedDocument) -> I
 
 def _wiring_findings(name: str, option: str, document: LocatedDocument) -> Iterator[Finding]:
     from cxaxis.core.errors import ModelValueError
-    from cxaxis.models.wiring import wiring_from
+    from cxaxis.models.wiring import PATIENT_WIRINGS, wiring_from
 
+    where = document.where(("wiring", name))
     try:
         wiring_from({name: option})
     except ModelValueError as err:
-        yield error("PROT010", document.where(("wiring", name)), str(err))
+        yield error("PROT010", where, str(err))
+        return
+    if name not in PATIENT_WIRINGS:
+        message = (
+            f"wiring {name!r} is of the cell model alone and would change nothing in a patient. "
+            f"Use one of: {', '.join(PATIENT_WIRINGS)}."
+        )
+        yield error("PROT010", where, message)
 
 
 def _prescriptions(document: LocatedDocument) -> Iterator[tuple[Location, Prescription]]:
