@@ -12,7 +12,7 @@ from cxaxis.core.errors import Finding, UserInputError, error, raise_on_errors
 from cxaxis.knowledge.checks import Knowledge, read_knowledge
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.models.build import build
-from cxaxis.models.wiring import wiring_from
+from cxaxis.models.wiring import PATIENT_WIRINGS, wiring_from
 from cxaxis.report.bibtex import entry, escaped, formatted
 from cxaxis.runs.files import write_text_durably
 from cxaxis.runs.manifest import check_tables, read_manifest
@@ -261,7 +261,8 @@ def _drug_evidence(protocol: Protocol, drugs: Mapping[str, Drug]) -> Iterator[tu
 def _wiring_evidence(protocol: Protocol, knowledge: Knowledge) -> Iterator[tuple[str, str]]:
     """Yield the ground of each option that the run chose, or of all if it drew among them."""
     chosen = {**knowledge.wirings.defaults(), **protocol.wiring}
-    for name, options in knowledge.wirings.items():
+    for name in PATIENT_WIRINGS:
+        options = knowledge.wirings[name]
         for option in options:
             if protocol.uncertainty.draws > 0 or option.option == chosen[name]:
                 for part in option.evidence:
