@@ -270,7 +270,7 @@ def test_grades_are_counted_apart_and_encoded_is_no_success(run, page):
     summary = _text(_section(page, "summary"))
     assert "4 of 210 claims are reproduced" in summary
     assert "(1 emergent, 1 quantitative)" in summary
-    assert "1 emergent and 0 quantitative claims were compared with nothing that set" in summary
+    assert "Successful predictions: 1." in summary
     assert "An encoded direction is no success of prediction" in summary
 
 

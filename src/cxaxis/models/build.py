@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Literal
 
@@ -77,13 +77,13 @@ class Model:
     """
 
     name: str
-    sbml: str
+    sbml: str = field(repr=False)
     time_unit: str
     wiring: Wiring
-    bindings: Mapping[str, str]
-    factors: Mapping[str, float]
-    units: Mapping[str, str]
-    inputs: frozenset[str]
+    bindings: Mapping[str, str] = field(repr=False)
+    factors: Mapping[str, float] = field(repr=False)
+    units: Mapping[str, str] = field(repr=False)
+    inputs: frozenset[str] = field(repr=False)
     species: tuple[str, ...]
     states: tuple[str, ...]
 

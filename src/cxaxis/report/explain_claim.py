@@ -40,6 +40,7 @@ from cxaxis.report.record_parts import (
 )
 from cxaxis.report.turning import check_sentences, entry_sentences
 
+OPEN = "worlds or checks disagree, an interval straddles its bound, or the works cited are silent"
 GRADE_WORDS: Final[Mapping[str, str]] = {
     "encoded": "one edge of the model was put there for it, which is no success of prediction",
     "emergent": "it follows from edges that were put there for other reasons",
@@ -151,7 +152,8 @@ def _corrections(claim: Claim, knowledge: Knowledge) -> Iterator[Line]:
 
 def _verdict_lines(entry: Entry) -> Iterator[Line]:
     name = VERDICT_NAMES[entry.verdict]
-    yield told("verdict", f"{name}: {VERDICT_WORDS[entry.verdict]}")
+    meaning = OPEN if entry.verdict == "undetermined" else VERDICT_WORDS[entry.verdict]
+    yield told("verdict", f"{name}: {meaning}")
     if entry.grade:
         yield told("grade", f"{GRADE_NAMES[entry.grade]}: {GRADE_WORDS[entry.grade]}")
 

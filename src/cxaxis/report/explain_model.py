@@ -71,7 +71,9 @@ def _bound_value(constant: str, item: Built, knowledge: Knowledge) -> str:
     row = knowledge.parameters[item.model.bindings[constant]]
     own = "" if row.id == constant else f"{constant} = "
     unit = "" if row.unit in {"1", "dimensionless"} else f" {row.unit}"
-    return f"{own}{row.id}: {row.value:g}{unit}, {row.status}, spread {row.widened_spread:.2g}"
+    return (
+        f"{own}{row.id}: {row.value:g}{unit}, {row.status}, widened spread {row.widened_spread:.2g}"
+    )
 
 
 def _constant_lines(name: str, item: Built, knowledge: Knowledge) -> Iterator[Line]:

@@ -269,9 +269,10 @@ def _in_short(views: Sequence[ClaimView], total: TallyRow) -> list[str]:
         f"put in ({count['emergent']} emergent, {count['quantitative']} quantitative), "
         f"{count['encoded']} by a simulation into which the direction was encoded, "
         f"{count['data']} by published data, and {count['audit']} because the works cited say so.",
-        f"Predictions that could have gone wrong: {held_out['emergent']} emergent and "
-        f"{held_out['quantitative']} quantitative claims were compared with nothing that set the "
-        "model. An encoded direction is no success of prediction, whatever it was compared with.",
+        f"Successful predictions: {held_out['emergent'] + held_out['quantitative']}. So many of "
+        "the emergent and quantitative ones were held out, that is, compared with nothing that set "
+        "the model. An encoded direction is no success of prediction, whatever it was compared "
+        "with.",
         f"{count['contradicted']} are contradicted, {count['undetermined']} undetermined; "
         f"of the undetermined, {by_audit} rest on their citations alone, mostly on abstracts that "
         "are silent or speak of another system.",

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from cxaxis.claims.context import WORLDS
 from cxaxis.claims.records import Judgement, Outcome
 from cxaxis.knowledge.audits import ANY_CONTEXT, Audit, Statement, support
 from cxaxis.knowledge.caveats import Contradiction
@@ -187,7 +188,9 @@ def held_in(outcome: Outcome) -> str:
     """Return in how many worlds the expectation holds; empty where there is one world."""
     if outcome.n_world < 2 or math.isnan(outcome.share):
         return ""
-    return f"holds in {round(outcome.share * outcome.n_world)} of {outcome.n_world} worlds"
+    told = f"holds in {round(outcome.share * outcome.n_world)} of {outcome.n_world} worlds"
+    lost = WORLDS - outcome.n_world
+    return f"{told} ({lost} of {WORLDS} could not be simulated)" if lost > 0 else told
 
 
 def margin(outcome: Outcome) -> str:
