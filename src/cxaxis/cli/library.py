@@ -183,12 +183,12 @@ def check_knowledge_command(
         raise UserInputError([error("KNOW012", str(directory), message)])
     knowledge, _ = read_knowledge(directory)
     findings = check_knowledge(directory)
-    refused = any("expectations.tsv" in item.where for item in findings)
+    refused = any(item.severity is Severity.ERROR for item in findings)
     findings += [
         item
         for item in check_findings(all_checks(knowledge), knowledge)
-        # A row that was refused above is not missed a second time.
-        if not (refused and item.code == "CHECK003")
+        # What was refused above is not missed a second time.
+        if not (refused and item.code in {"CHECK003", "CHECK004"})
     ]
     for finding in findings:
         typer.echo(str(finding))

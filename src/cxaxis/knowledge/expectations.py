@@ -44,7 +44,7 @@ EXPECTATION_COLUMNS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """The range a check's measurement must lie in, set before the check is run.
+    """The range a check's measurement must lie in.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Expectation:
         What is measured, in words.
     low, high
         Range in `unit`; None on an open side. For a direction, the bound is the smallest effect
-        that counts, set beforehand.
+        that counts.
     unit
         Unit of the measurement.
     source

@@ -44,7 +44,7 @@ OPEN = "worlds or checks disagree, an interval straddles its bound, or the works
 GRADE_WORDS: Final[Mapping[str, str]] = {
     "encoded": "one edge of the model was put there for it, which is no success of prediction",
     "emergent": "it follows from edges that were put there for other reasons",
-    "quantitative": "a number within an interval that was set beforehand from a source",
+    "quantitative": "a number within an interval from a source",
     "data": "the tables agree; nothing was simulated",
     "audit": "the cited works say it, as far as they were read; nothing was simulated",
 }

@@ -287,9 +287,10 @@ def _rules() -> tuple[tuple[str, str], ...]:
     return (
         (
             "Measurement and expectation",
-            "A check measures one thing. The range it must lie in was set beforehand, in a table "
-            "of its own, with its source; for a direction, the bound is the smallest effect that "
-            "counts.",
+            "A check measures one thing. The range it must lie in stands in a table of its own, "
+            "with its source; for a direction, the bound is the smallest effect that counts. Some "
+            "bounds and checks were changed after a first look at results; the changelog lists "
+            "them.",
         ),
         (
             "Worlds",

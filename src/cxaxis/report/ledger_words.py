@@ -166,7 +166,7 @@ def measured(outcome: Outcome, expectation: Expectation) -> str:
 
 
 def expected(expectation: Expectation) -> str:
-    """Return the range that was set beforehand."""
+    """Return the range that the expectation asks for."""
     low, high = expectation.low, expectation.high
     if _is_question(expectation) and low == 1.0:
         return "yes"
