@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from cxaxis.core.errors import Finding, Severity
 from cxaxis.knowledge.audits import read_audits
 from cxaxis.knowledge.caveats import read_caveats, read_contradictions
+from cxaxis.knowledge.cell_contexts import read_cell_contexts
 from cxaxis.knowledge.claims import (
     load_claims,
     load_review_references,
@@ -41,6 +42,7 @@ READERS = {
         path, evidence=EVIDENCE, references=REFERENCES
     ),
     "waits.tsv": lambda path: read_waits(path, claims=CLAIMS),
+    "cell_contexts.tsv": lambda path: read_cell_contexts(path, evidence=EVIDENCE),
     "hazard_ratios.tsv": lambda path: read_hazard_ratios(
         path, evidence=EVIDENCE, references=REFERENCES
     ),

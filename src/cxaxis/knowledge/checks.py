@@ -13,6 +13,7 @@ from typing import Final
 from cxaxis.core.errors import Finding, error, warning
 from cxaxis.knowledge.audits import Audit, read_audits
 from cxaxis.knowledge.caveats import Caveat, Contradiction, read_caveats, read_contradictions
+from cxaxis.knowledge.cell_contexts import CellContext, read_cell_contexts
 from cxaxis.knowledge.claims import (
     Claim,
     ReviewReference,
@@ -60,6 +61,7 @@ class Knowledge:
     audits: Mapping[str, Audit]
     expectations: Mapping[str, Expectation]
     waits: Mapping[str, Wait]
+    cell_contexts: Mapping[str, CellContext]
     hazard_ratios: Mapping[str, HazardRatio]
 
 
@@ -76,8 +78,8 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         ``parameters.tsv``, ``wirings.tsv``,
         ``drugs/``, ``isotopes.tsv``, ``tracers/``, ``review_references.tsv``, ``claims.tsv``,
         ``caveats.tsv``, ``contradictions.tsv``, ``registry.tsv``, ``audits.tsv``,
-        ``expectations.tsv``, ``waits.tsv`` and ``hazard_ratios.tsv``; None reads the folder that
-        ships with the package.
+        ``expectations.tsv``, ``waits.tsv``, ``cell_contexts.tsv`` and ``hazard_ratios.tsv``; None
+        reads the folder that ships with the package.
     """
 
     def path(name: str) -> Path | None:
@@ -113,6 +115,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         path("expectations.tsv"), evidence=evidence, references=references
     )
     waits, on_waits = read_waits(path("waits.tsv"), claims=claims)
+    contexts, on_contexts = read_cell_contexts(path("cell_contexts.tsv"), evidence=evidence)
     hazard_ratios, on_hazard_ratios = read_hazard_ratios(
         path("hazard_ratios.tsv"), evidence=evidence, references=references
     )
@@ -133,6 +136,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         audits=audits,
         expectations=expectations,
         waits=waits,
+        cell_contexts=contexts,
         hazard_ratios=hazard_ratios,
     )
     return knowledge, (
@@ -152,6 +156,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         *on_audits,
         *on_expectations,
         *on_waits,
+        *on_contexts,
         *on_hazard_ratios,
     )
 
@@ -185,6 +190,7 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
         *((item.id, item.where) for item in knowledge.contradictions.values()),
         *((item.id, item.where) for item in knowledge.registry.values()),
         *((item.id, item.where) for item in knowledge.audits.values()),
+        *((item.id, item.where) for item in knowledge.cell_contexts.values()),
         *((item.id, item.where) for item in knowledge.hazard_ratios.values()),
     ]
     for identity, where in wheres:
