@@ -101,9 +101,10 @@ class Dish:
     Attributes
     ----------
     model
-        The cell model in one wiring.
+        The cell model.
     values
-        Constants that differ from the table, in the units of the model.
+        Constants that differ from the table, switches of the wiring among them, in the units of
+        the model.
     """
 
     model: Model
@@ -179,26 +180,61 @@ def dish(
         For a value that the cell model does not have.
     """
     rows = load_parameters() if parameters is None else parameters
-    chosen = wiring or Wiring()
-    model = _packaged(chosen) if parameters is None else build("cell", rows, chosen)
-    reference = rows["cxcr4_per_tumour_cell"].value, rows["ackr3_per_tumour_cell"].value
-    numbers = {
-        # An empty cell keeps a trace, so that shares of its receptors stay defined.
-        "cxcr4_per_tumour_cell": max(context.cxcr4_per_cell, 1e-9),
-        "ackr3_per_tumour_cell": max(context.ackr3_per_cell, 1e-9),
-        "cxcr4_gene": context.cxcr4_per_cell / reference[0],
-        "ackr3_gene": context.ackr3_per_cell / reference[1],
-        "arrestin_per_cell": context.arrestin_per_cell,
-        "cxcl12_gene": context.cxcl12_gene,
-        "isoform_alpha": 1.0,
-        **context.settings,
-    }
+    model = _packaged() if parameters is None else build("cell", rows)
     drawn = {
         constant: value * model.factors[constant]
         for row, value in (values or {}).items()
         for constant in model.constants_of(row)
     }
-    return Dish(model=model, values={}).changed(**{**drawn, **numbers})
+    chosen = wiring or Wiring()
+    numbers = _numbers(context, rows)
+    if chosen != Wiring():
+        numbers |= _genes(model, numbers, chosen)
+    return Dish(model=model, values={}).changed(**{**drawn, **numbers, **_switches(model, chosen)})
+
+
+def _numbers(context: CellContext, rows: Parameters) -> dict[str, float]:
+    """Return the constants that make a cell one of a kind."""
+    cxcr4, ackr3 = rows["cxcr4_per_tumour_cell"].value, rows["ackr3_per_tumour_cell"].value
+    return {
+        # An empty cell keeps a trace, so that shares of its receptors stay defined.
+        "cxcr4_per_tumour_cell": max(context.cxcr4_per_cell, 1e-9),
+        "ackr3_per_tumour_cell": max(context.ackr3_per_cell, 1e-9),
+        "cxcr4_gene": context.cxcr4_per_cell / cxcr4,
+        "ackr3_gene": context.ackr3_per_cell / ackr3,
+        "arrestin_per_cell": context.arrestin_per_cell,
+        "cxcl12_gene": context.cxcl12_gene,
+        "isoform_alpha": 1.0,
+        **context.settings,
+    }
+
+
+def _switches(model: Model, wiring: Wiring) -> dict[str, float]:
+    return {name: value for name, value in wiring.switches().items() if name in model.units}
+
+
+def _genes(model: Model, numbers: Mapping[str, float], wiring: Wiring) -> dict[str, float]:
+    """Return the genes with which a cell of another wiring rests at the same receptor numbers.
+
+    A kind of cell is known by its counts, and a mechanism that makes more receptor at rest would
+    otherwise be judged by that alone.
+    """
+    totals = {"cxcr4_gene": "cxcr4_total", "ackr3_gene": "ackr3_total"}
+    usual, other = (
+        _advance(
+            Dish(model=model, values={**numbers, **switches}),
+            {},
+            {},
+            (REST_S,),
+            tuple(totals.values()),
+        )[0][0]
+        for switches in ({}, _switches(model, wiring))
+    )
+    return {
+        gene: numbers[gene] * float(usual[i] / other[i])
+        for i, gene in enumerate(totals)
+        if numbers[gene] > 0
+    }
 
 
 def run_phases(cell: Dish, phases: Sequence[Phase], outputs: Sequence[str]) -> CellCourse:
@@ -314,6 +350,7 @@ def _constants(sbml: str) -> Mapping[str, float]:
     return MappingProxyType({**sizes, **values})
 
 
-@lru_cache(maxsize=16)
-def _packaged(wiring: Wiring) -> Model:
-    return build("cell", wiring=wiring)
+@lru_cache(maxsize=1)
+def _packaged() -> Model:
+    """Return the cell of the packaged table; its switches are constants, set for each dish."""
+    return build("cell")
