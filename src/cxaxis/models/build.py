@@ -22,6 +22,7 @@ ModelName = Literal[
     "cell_receptor_bench",
     "cell_expression_bench",
     "cell_signalling_bench",
+    "cell_response_bench",
 ]
 TIME_UNIT: Final[dict[str, str]] = {
     "patient": "day",
@@ -30,6 +31,7 @@ TIME_UNIT: Final[dict[str, str]] = {
     "cell_receptor_bench": "second",
     "cell_expression_bench": "second",
     "cell_signalling_bench": "second",
+    "cell_response_bench": "second",
 }
 
 _KIND_UNIT = {

@@ -26,7 +26,7 @@ _ARROW = re.compile(r"[-=]>")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _KEYWORDS = frozenset(
     (
-        *("compartment", "species", "substanceOnly", "in", "has", "at", "identity"),
+        *("compartment", "species", "substanceOnly", "in", "has", "at", "identity", "isVersionOf"),
         *("exp", "ln", "end", "J", "dimensionless", "item"),
     )
 )
