@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from cxaxis.core.errors import Finding, Severity
 from cxaxis.knowledge.audits import read_audits
 from cxaxis.knowledge.caveats import read_caveats, read_contradictions
-from cxaxis.knowledge.cell_contexts import read_cell_contexts
+from cxaxis.knowledge.cell_contexts import load_cell_contexts, read_cell_contexts
+from cxaxis.knowledge.cell_observations import read_cell_observations
 from cxaxis.knowledge.claims import (
     load_claims,
     load_review_references,
@@ -26,6 +27,7 @@ from cxaxis.knowledge.waits import read_waits
 REFERENCES = load_references()
 EVIDENCE = load_evidence(references=REFERENCES)
 NUMBERED = load_review_references(references=REFERENCES)
+CONTEXTS = load_cell_contexts()
 CLAIMS = load_claims(review_references=NUMBERED)
 REST = {"claims": CLAIMS, "evidence": EVIDENCE, "references": REFERENCES}
 READERS = {
@@ -43,6 +45,9 @@ READERS = {
     ),
     "waits.tsv": lambda path: read_waits(path, claims=CLAIMS),
     "cell_contexts.tsv": lambda path: read_cell_contexts(path, evidence=EVIDENCE),
+    "cell_observations.tsv": lambda path: read_cell_observations(
+        path, evidence=EVIDENCE, contexts=CONTEXTS
+    ),
     "hazard_ratios.tsv": lambda path: read_hazard_ratios(
         path, evidence=EVIDENCE, references=REFERENCES
     ),

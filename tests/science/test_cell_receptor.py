@@ -24,6 +24,7 @@ DOSES_NM = np.array([0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 4.6, 8.0, 14.0, 42.0, 10
 # The over-expressing breast cancer line of Coggins 2014: probe and own arrestin are one pool,
 # fresh medium without proteases.
 LINE = {"arrestin_per_cell": 1.25e6, "k_loss_cxcl12": 0.0}
+GRK_RATES = ("k_grk_cxcr4", "k_phosphorylate_inactive_cxcr4")
 CXCR4_LINE = {**LINE, "cxcr4_per_tumour_cell": 6e5, "ackr3_per_tumour_cell": 0.0}
 ACKR3_LINE = {**LINE, "cxcr4_per_tumour_cell": 0.0, "ackr3_per_tumour_cell": 1.5e6}
 BOTH_LINE = {**LINE, "cxcr4_per_tumour_cell": 6e5, "ackr3_per_tumour_cell": 1.5e6}
@@ -281,8 +282,14 @@ def test_without_uptake_the_surface_keeps_its_receptor_and_without_grk_arrestin_
         **{**CXCR4_LINE, "k_uptake_cxcl12_cxcr4": 0.0, "k_uptake_cxcr4": 0.0},
     )["cxcr4_surface"]
     assert fold(kept)[0, 1] > 0.99
+    # Kinases of this family also meet the inactive shape, slowly.
+    rates = {name: in_model_units(model(), name) for name in GRK_RATES}
     with_grk, without_grk = course(
-        IMAGING, ["arrestin_cxcr4"], ligand=125.0, k_grk_cxcr4=[0.049, 0.0], **CXCR4_LINE
+        IMAGING,
+        ["arrestin_cxcr4"],
+        ligand=125.0,
+        **{name: [rate, 0.0] for name, rate in rates.items()},
+        **CXCR4_LINE,
     )["arrestin_cxcr4"]
     assert without_grk.max() < 0.1 * with_grk.max()
 
@@ -307,12 +314,13 @@ def test_active_receptor_peaks_in_seconds_and_desensitises():
     active = course(seconds / 60, ["cxcr4_active"], ligand=100.0, **CXCR4_LINE)["cxcr4_active"][0]
     assert 5.0 <= seconds[active.argmax()] <= 60.0
     assert active.max() > 5 * active[0]
-    assert active[seconds == 300] < 0.3 * active.max()
+    assert active[seconds == 300] < 0.4 * active.max()
+    assert active[seconds == 1800] < 0.2 * active.max()
     undamped = course(
         seconds / 60,
         ["cxcr4_active"],
         ligand=100.0,
-        **{**CXCR4_LINE, "k_grk_cxcr4": 0.0, "k_phosphorylate_inactive_cxcr4": 0.0},
+        **{**CXCR4_LINE, **dict.fromkeys(GRK_RATES, 0.0)},
     )["cxcr4_active"][0]
     assert undamped[seconds == 300] > 0.95 * undamped.max()
 
@@ -495,7 +503,8 @@ def test_a_competitor_is_surmounted_by_ligand_and_an_allosteric_drug_less_so():
 
 
 def test_an_inverse_agonist_lowers_basal_activity_and_a_neutral_one_does_not():
-    still = {"k_grk_cxcr4": 0.0, "lead_minute": 24 * 60.0}
+    # Without kinases no receptor is taken in, which a drug would keep at the surface.
+    still = {**dict.fromkeys(GRK_RATES, 0.0), "lead_minute": 24 * 60.0}
     rest = peak_active(**still)[0]
     neutral = peak_active(drug=20 * KI, **still)[0]
     inverse = peak_active(drug=20 * KI, drug_is_inverse_agonist=1.0, **still)[0]
@@ -545,7 +554,7 @@ def test_only_a_bivalent_antibody_takes_the_receptor_away():
 def test_a_trap_leaves_the_receptor_silent_and_frees_basal_activity_alone():
     rest, peak = peak_active(ligand=10.0, trap=[0.0, 200.0])
     assert peak[0] > 3 * rest[0]
-    assert peak[1] < 1.3 * rest[1]
+    assert peak[1] - rest[1] < 0.1 * (peak[0] - rest[0])
     assert rest[1] == pytest.approx(rest[0], rel=1e-6)
 
 

@@ -20,7 +20,7 @@ MINUTE = 60.0
 STEP = 3.0
 CLOCK = np.arange(0.0, ON_AT + 60 * MINUTE + STEP, STEP)
 REST = round(ON_AT / STEP)
-ACTIVE_NM = 3.0
+ACTIVE_NM = 2.0
 OUTPUTS = (
     *("cxcr4_active", "gi_gtp", "gbg", "camp", "ip3", "dag", "pip2", "pip3", "calcium_free"),
     *("pyk2_active", "src_active", "fak_active", "ras_gtp", "mek_active", "erk_share"),

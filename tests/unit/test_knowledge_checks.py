@@ -9,6 +9,7 @@ from cxaxis.core.errors import Severity
 from cxaxis.knowledge.audits import AUDIT_COLUMNS
 from cxaxis.knowledge.caveats import CAVEAT_COLUMNS, CONTRADICTION_COLUMNS
 from cxaxis.knowledge.cell_contexts import CELL_CONTEXT_COLUMNS
+from cxaxis.knowledge.cell_observations import CELL_OBSERVATION_COLUMNS
 from cxaxis.knowledge.checks import check_knowledge, read_knowledge
 from cxaxis.knowledge.claims import CLAIM_COLUMNS, REVIEW_REFERENCE_COLUMNS
 from cxaxis.knowledge.drugs import cited_evidence, load_drugs
@@ -46,6 +47,7 @@ REVIEW = {
     "expectations.tsv": EXPECTATION_COLUMNS,
     "waits.tsv": WAIT_COLUMNS,
     "cell_contexts.tsv": CELL_CONTEXT_COLUMNS,
+    "cell_observations.tsv": CELL_OBSERVATION_COLUMNS,
 }
 DRUG = """\
 id: radiotherapy

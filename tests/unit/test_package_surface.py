@@ -7,7 +7,7 @@ import pytest
 
 import cxaxis
 
-VERBS = ["cite", "judge", "load_model", "report", "run_trial", "sample_cohort"]
+VERBS = ["cite", "judge", "load_model", "report", "run_assay", "run_trial", "sample_cohort"]
 
 
 def in_a_fresh_interpreter(code: str) -> str:

@@ -14,6 +14,7 @@ from cxaxis.core.errors import Finding, error, warning
 from cxaxis.knowledge.audits import Audit, read_audits
 from cxaxis.knowledge.caveats import Caveat, Contradiction, read_caveats, read_contradictions
 from cxaxis.knowledge.cell_contexts import CellContext, read_cell_contexts
+from cxaxis.knowledge.cell_observations import CellObservation, read_cell_observations
 from cxaxis.knowledge.claims import (
     Claim,
     ReviewReference,
@@ -62,6 +63,7 @@ class Knowledge:
     expectations: Mapping[str, Expectation]
     waits: Mapping[str, Wait]
     cell_contexts: Mapping[str, CellContext]
+    cell_observations: Mapping[str, CellObservation]
     hazard_ratios: Mapping[str, HazardRatio]
 
 
@@ -78,8 +80,9 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         ``parameters.tsv``, ``wirings.tsv``,
         ``drugs/``, ``isotopes.tsv``, ``tracers/``, ``review_references.tsv``, ``claims.tsv``,
         ``caveats.tsv``, ``contradictions.tsv``, ``registry.tsv``, ``audits.tsv``,
-        ``expectations.tsv``, ``waits.tsv``, ``cell_contexts.tsv`` and ``hazard_ratios.tsv``; None
-        reads the folder that ships with the package.
+        ``expectations.tsv``, ``waits.tsv``, ``cell_contexts.tsv``,
+        ``cell_observations.tsv`` and ``hazard_ratios.tsv``; None reads the folder that ships
+        with the package.
     """
 
     def path(name: str) -> Path | None:
@@ -116,6 +119,9 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
     )
     waits, on_waits = read_waits(path("waits.tsv"), claims=claims)
     contexts, on_contexts = read_cell_contexts(path("cell_contexts.tsv"), evidence=evidence)
+    observations, on_observations = read_cell_observations(
+        path("cell_observations.tsv"), evidence=evidence, contexts=contexts
+    )
     hazard_ratios, on_hazard_ratios = read_hazard_ratios(
         path("hazard_ratios.tsv"), evidence=evidence, references=references
     )
@@ -137,6 +143,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         expectations=expectations,
         waits=waits,
         cell_contexts=contexts,
+        cell_observations=observations,
         hazard_ratios=hazard_ratios,
     )
     return knowledge, (
@@ -157,6 +164,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         *on_expectations,
         *on_waits,
         *on_contexts,
+        *on_observations,
         *on_hazard_ratios,
     )
 
@@ -191,6 +199,7 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
         *((item.id, item.where) for item in knowledge.registry.values()),
         *((item.id, item.where) for item in knowledge.audits.values()),
         *((item.id, item.where) for item in knowledge.cell_contexts.values()),
+        *((item.id, item.where) for item in knowledge.cell_observations.values()),
         *((item.id, item.where) for item in knowledge.hazard_ratios.values()),
     ]
     for identity, where in wheres:
@@ -201,7 +210,9 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
 
 
 def check_parameter_evidence_is_cited(knowledge: Knowledge, /) -> Iterator[Finding]:
-    """Evidence meant for a parameter should be cited by a parameter, wiring, drug or tracer.
+    """Evidence meant for a parameter should be cited by one, or by a wiring, drug or tracer.
+
+    An observation that the cell model is held against cites it as well.
 
     Rows of other roles are there to be compared with, or read, and need no citation.
     """
@@ -403,6 +414,9 @@ def _citations(knowledge: Knowledge) -> Iterator[tuple[str, tuple[str, str]]]:
     for tracer in knowledge.tracers.values():
         for item in sorted(cited_by_tracer(tracer)):
             yield item, (tracer.id, tracer.where)
+    for observation in knowledge.cell_observations.values():
+        for item in observation.source:
+            yield item, (observation.id, observation.where)
 
 
 def _some(ids: list[str]) -> str:
