@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cxaxis._version import __version__
 
 if TYPE_CHECKING:
+    from cxaxis.cell.bench import run_assay
     from cxaxis.claims.run import judge
     from cxaxis.cohort.sample import sample_cohort
     from cxaxis.models.build import load_model
@@ -19,12 +20,22 @@ if TYPE_CHECKING:
     from cxaxis.report.page import report
     from cxaxis.trial.run import run_trial
 
-__all__ = ["__version__", "cite", "judge", "load_model", "report", "run_trial", "sample_cohort"]
+__all__ = [
+    "__version__",
+    "cite",
+    "judge",
+    "load_model",
+    "report",
+    "run_assay",
+    "run_trial",
+    "sample_cohort",
+]
 
 _HOMES = {
     "cite": "cxaxis.report.cite",
     "judge": "cxaxis.claims.run",
     "load_model": "cxaxis.models.build",
+    "run_assay": "cxaxis.cell.bench",
     "run_trial": "cxaxis.trial.run",
     "sample_cohort": "cxaxis.cohort.sample",
 }

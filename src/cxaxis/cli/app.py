@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from cxaxis.cli import cite, claims, cohort, demo, doctor, explain, ledger, library, tracers, trial
+from cxaxis.cli import (
+    cell,
+    cell_compare,
+    cite,
+    claims,
+    cohort,
+    demo,
+    doctor,
+    explain,
+    ledger,
+    library,
+    tracers,
+    trial,
+)
 
 # The root of the parser's own complaints has no public name.
 USAGE_PROBLEM: type[Exception] = next(
@@ -29,6 +42,8 @@ app.add_typer(trial.app, name="trial")
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(library.drug_app, name="drug")
 app.add_typer(tracers.app, name="tracer")
+cell.app.command("compare")(cell_compare.cell_compare)
+app.add_typer(cell.app, name="cell")
 app.add_typer(library.model_app, name="model")
 app.add_typer(library.check_app, name="check")
 claims.app.command("run")(ledger.claims_run)
