@@ -58,10 +58,17 @@ EXPERIMENTS = {
     ),
     "allosteric inverse agonist": Experiment(
         context="cxcr4_only",
-        phases=drug_then_ligand(100.0, 30.0, drug_is_allosteric=1.0, drug_is_inverse_agonist=1.0),
+        phases=drug_then_ligand(100.0, 30.0, drug_is_allosteric=1.0, drug_shape_preference=0.0),
     ),
     "biased ligand": Experiment(
-        context="double", phases=drug_then_ligand(100.0, 10.0, drug_is_biased=1.0)
+        context="double",
+        phases=drug_then_ligand(
+            100.0,
+            10.0,
+            drug_shape_preference=40.0,
+            drug_gi_coupling=0.0,
+            drug_arrestin_coupling=1.0,
+        ),
     ),
     "bivalent antibody": Experiment(
         context="eca109", phases=drug_then_ligand(50.0, 10.0, drug_is_bivalent=1.0)

@@ -169,7 +169,7 @@ def test_a_drug_on_cxcr4_takes_what_ligand_adds_and_an_inverse_agonist_more(fact
     gain = early(cells, "birth_rate", add_nM=dose) - at_rest(cells, "birth_rate")
     blocked = early(cells, "birth_rate", add_nM=dose | {"antagonist": 1000.0})
     assert blocked - at_rest(cells, "birth_rate") < 0.5 * gain
-    inverse = cells.changed(drug_is_inverse_agonist=1.0)
+    inverse = cells.changed(drug_shape_preference=0.0)
     day = fate(inverse, "birth_rate", hours=(24.0,), add_nM={"antagonist": 1000.0})[0]
     assert day < 0.97 * at_rest(cells, "birth_rate")
 

@@ -170,7 +170,8 @@ EVERYTHING = (
     Phase(times_s=MINUTES, add_nM={"neutraliser": 5.0, "antagonist": 40.0}),
     Phase(times_s=MINUTES, add_nM={"cxcl12": 60.0}, settings={"pertussis_toxin": 0.3}),
 )
-DRUGS = ({}, {"drug_is_allosteric": 1.0}, {"drug_is_biased": 1.0}, {"drug_is_bivalent": 1.0})
+AGONIST = {"drug_shape_preference": 40.0, "drug_arrestin_coupling": 1.0}
+DRUGS = ({}, {"drug_is_allosteric": 1.0}, AGONIST, {"drug_is_bivalent": 1.0})
 
 
 @cache

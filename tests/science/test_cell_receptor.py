@@ -332,6 +332,15 @@ def test_the_second_receptor_takes_arrestin_from_the_first():
     assert both.max() < 0.9 * alone.max()
 
 
+# Drugs that are not neutral: one that holds the inactive shape and leaves in hours (DRG059), and
+# one that prefers the active shape, stops G protein and keeps arrestin.
+INVERSE = {"drug_shape_preference": 0.0, "koff_antagonist_cxcr4": 3.38e-5}
+BIASED = {
+    "drug_shape_preference": 40.0,
+    "drug_gi_coupling": 0.0,
+    "drug_arrestin_coupling": 1.0,
+}
+
 # --- What must hold --------------------------------------------------------------------------
 
 
@@ -344,7 +353,7 @@ def test_arrestin_is_conserved_exactly():
             names,
             ligand=50.0,
             drug=200.0,
-            drug_is_biased=1.0,
+            **BIASED,
             wiring=wiring,
             **BOTH_LINE,
         )
@@ -390,8 +399,8 @@ def test_antagonist_is_conserved():
     for kind in (
         {},
         {"drug_is_allosteric": 1.0},
-        {"drug_is_inverse_agonist": 1.0},
-        {"drug_is_biased": 1.0},
+        INVERSE,
+        BIASED,
         {"drug_is_bivalent": 1.0},
     ):
         found = course(
@@ -472,7 +481,7 @@ def test_no_concentration_falls_below_zero():
         ligand=100.0,
         drug=1000.0,
         drug_is_allosteric=1.0,
-        drug_is_inverse_agonist=1.0,
+        drug_shape_preference=0.0,
         **BOTH_LINE,
     )
     for name in names:
@@ -507,7 +516,7 @@ def test_an_inverse_agonist_lowers_basal_activity_and_a_neutral_one_does_not():
     still = {**dict.fromkeys(GRK_RATES, 0.0), "lead_minute": 24 * 60.0}
     rest = peak_active(**still)[0]
     neutral = peak_active(drug=20 * KI, **still)[0]
-    inverse = peak_active(drug=20 * KI, drug_is_inverse_agonist=1.0, **still)[0]
+    inverse = peak_active(drug=20 * KI, **INVERSE, **still)[0]
     assert neutral == pytest.approx(rest, rel=0.05)
     assert inverse < 0.1 * rest
 
@@ -521,12 +530,18 @@ def test_a_slow_inverse_agonist_outlasts_its_wash_out_and_a_fast_competitor_does
         "cxcr4_per_tumour_cell": 0.0,
         "k_grk_cxcr4": 0.0,
     }
+    off = in_model_units(model(), "koff_antagonist_cxcr4")
     fast, slow = course(
-        [240.0], ["cxcr4_blocked"], rest=0.0, drug_is_inverse_agonist=[0.0, 1.0], **start, **CELL
+        [240.0],
+        ["cxcr4_blocked"],
+        rest=0.0,
+        drug_shape_preference=[1.0, INVERSE["drug_shape_preference"]],
+        koff_antagonist_cxcr4=[off, INVERSE["koff_antagonist_cxcr4"]],
+        **start,
+        **CELL,
     )["cxcr4_blocked"][:, 0]
     assert fast < 0.01 * held
-    rates = ("koff_inverse_agonist_cxcr4", "k_turnover_cxcr4")
-    leaving = sum(in_model_units(model(), name) for name in rates)
+    leaving = INVERSE["koff_antagonist_cxcr4"] + in_model_units(model(), "k_turnover_cxcr4")
     assert slow == pytest.approx(held * np.exp(-4 * HOUR * leaving), rel=0.05)
 
 
@@ -534,7 +549,7 @@ def test_a_biased_drug_brings_arrestin_without_g_protein():
     names = ["arrestin_cxcr4", "cxcr4_active", "cxcr4_surface"]
     minutes = [-59.0, -30.0, 0.0]
     plain = course(minutes, names, drug=50 * KI, **CXCR4_LINE)
-    biased = course(minutes, names, drug=50 * KI, drug_is_biased=1.0, **CXCR4_LINE)
+    biased = course(minutes, names, drug=50 * KI, **BIASED, **CXCR4_LINE)
     assert biased["arrestin_cxcr4"][0].max() > 2 * plain["arrestin_cxcr4"][0].max()
     assert biased["cxcr4_active"][0, 0] < 0.2 * plain["cxcr4_active"][0, 0]
     assert biased["cxcr4_surface"][0, 2] < 0.8 * plain["cxcr4_surface"][0, 2]

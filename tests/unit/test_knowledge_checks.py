@@ -6,9 +6,11 @@ from importlib import resources
 import pytest
 
 from cxaxis.core.errors import Severity
+from cxaxis.knowledge.antagonist_classes import ANTAGONIST_CLASS_COLUMNS
 from cxaxis.knowledge.audits import AUDIT_COLUMNS
 from cxaxis.knowledge.caveats import CAVEAT_COLUMNS, CONTRADICTION_COLUMNS
 from cxaxis.knowledge.cell_contexts import CELL_CONTEXT_COLUMNS
+from cxaxis.knowledge.cell_fit import POINT_COLUMNS, PRIOR_COLUMNS, READOUT_COLUMNS
 from cxaxis.knowledge.cell_observations import CELL_OBSERVATION_COLUMNS
 from cxaxis.knowledge.checks import check_knowledge, read_knowledge
 from cxaxis.knowledge.claims import CLAIM_COLUMNS, REVIEW_REFERENCE_COLUMNS
@@ -46,8 +48,12 @@ REVIEW = {
     "audits.tsv": AUDIT_COLUMNS,
     "expectations.tsv": EXPECTATION_COLUMNS,
     "waits.tsv": WAIT_COLUMNS,
+    "antagonist_classes.tsv": ANTAGONIST_CLASS_COLUMNS,
     "cell_contexts.tsv": CELL_CONTEXT_COLUMNS,
     "cell_observations.tsv": CELL_OBSERVATION_COLUMNS,
+    "cell_readouts.tsv": READOUT_COLUMNS,
+    "cell_points.tsv": POINT_COLUMNS,
+    "cell_priors.tsv": PRIOR_COLUMNS,
 }
 DRUG = """\
 id: radiotherapy

@@ -48,12 +48,15 @@ class Experiment:
         From time 0.
     settings
         Inputs that hold beside those of the user: of the cell at rest, or of its pretreatment.
+    drug_nM
+        What of the class of drug asked for stands in the medium, nM.
     """
 
     condition: str
     cxcl12_nM: float
     phases: tuple[Phase, ...]
     settings: Mapping[str, float] = field(default_factory=dict)
+    drug_nM: float = 0.0
 
 
 Wells = Callable[[Sequence[float], Sequence[float], Mapping[str, float]], Iterator[Experiment]]

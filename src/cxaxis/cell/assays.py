@@ -229,7 +229,7 @@ _ALL: Final = (
         refuted_by="growth that neither a drug without basal activity nor a knock-down slows",
         wells=under(
             antagonist={"antagonist_nM": ANTAGONIST_NM},
-            inverse_agonist={"antagonist_nM": ANTAGONIST_NM, "drug_is_inverse_agonist": 1.0},
+            inverse_agonist={"antagonist_nM": ANTAGONIST_NM, "drug_shape_preference": 0.0},
             knockdown={"cxcr4_gene": KNOCKDOWN_LEFT},
         ),
         colour="condition",

@@ -19,11 +19,13 @@ from cxaxis.cell.bench_checks import (
     wiring_given,
     wiring_text,
 )
+from cxaxis.cell.bench_drugs import DOSE_SETTING, with_drug
 from cxaxis.cell.course import dish
-from cxaxis.cell.dose_fits import DoseFit, fit_doses
+from cxaxis.cell.dose_fits import CXCL12, DRUG, DoseFit, fit_doses
 from cxaxis.cell.readouts import READOUTS, Readout
 from cxaxis.cell.wells import WellReading, read_wells
 from cxaxis.core.errors import Finding, error, raise_on_errors
+from cxaxis.knowledge.antagonist_classes import AntagonistClass, antagonist_class
 from cxaxis.knowledge.cell_contexts import cell_context
 from cxaxis.models.wiring import Wiring
 from cxaxis.runs.progress import NullProgress, Progress
@@ -46,7 +48,8 @@ __all__ = [
 ]
 
 TABLE_COLUMNS: Final = (
-    *("assay", "context", "wiring", "condition", "readout", "cxcl12_nM", "time_s", "value", "unit"),
+    *("assay", "context", "wiring", "condition", "readout", "drug", "cxcl12_nM", "drug_nM"),
+    *("time_s", "value", "unit"),
 )
 NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -66,15 +69,18 @@ class AssayRun:
     table
         One row per reading: the columns `TABLE_COLUMNS`, and ``low`` and ``high`` (5 and 95 %
         of the draws) if parameters were drawn. Time 0 is when CXCL12 is added; where an
-        ``extreme`` is read, ``time_s`` says when it came.
+        ``extreme`` is read, ``time_s`` says when it came. ``drug`` is ``none`` without a drug.
     fits
-        Dose-response curves of an assay that is read once per dose; empty otherwise.
+        Dose-response curves of an assay that is read once per dose; empty otherwise. They run
+        along the drug where it has more doses than CXCL12, along CXCL12 else.
     settings
-        Inputs that the user set.
+        Inputs that the user set, or the class of drug brought: a single dose is one of them.
     values
-        Parameters that the user set, in the units of the table.
+        Parameters that the user set, or the class of drug brought, in the units of the table.
     n_draws
         How many draws of the parameters stand behind ``low`` and ``high``.
+    drug
+        Id of the class of drug, None without.
     """
 
     assay: str
@@ -85,20 +91,23 @@ class AssayRun:
     settings: Mapping[str, float] = field(default_factory=dict)
     values: Mapping[str, float] = field(default_factory=dict)
     n_draws: int = 0
+    drug: str | None = None
 
     def course(self, readout: str, *, condition: str = "control") -> pd.DataFrame:
-        """Return the rows of one readout under one condition, in order of dose and time."""
+        """Return the rows of one readout under one condition, in order of doses and time."""
         rows = self.table
         chosen = rows[(rows["readout"] == readout) & (rows["condition"] == condition)]
-        return chosen.sort_values(["cxcl12_nM", "time_s"], kind="stable")
+        return chosen.sort_values(["drug_nM", "cxcl12_nM", "time_s"], kind="stable")
 
     def dose_table(self) -> pd.DataFrame:
         """Return one row per readout and condition of an assay that is read once per dose.
 
         Returns
         -------
-        Columns ``readout``, ``condition``, ``ec50_nM``, ``low_nM`` and ``high_nM`` with what
-        they are in ``interval`` (``95 % of the fit``, or ``5-95 % of draws``), ``slope``,
+        Columns ``readout``, ``condition``, ``along`` (the column of doses that the curve runs
+        along) with ``cxcl12_nM`` and ``drug_nM`` (the other one's dose; along itself not a
+        number), ``ec50_nM``, ``low_nM`` and ``high_nM`` with what they are in ``interval``
+        (``95 % of the fit``, or ``5-95 % of draws``), ``slope``,
         ``optimum_nM`` (of a bell), ``least`` and ``most`` of the readings, ``unit``, ``note``.
         """
         from cxaxis.cell.bench_summary import dose_table_of
@@ -106,7 +115,7 @@ class AssayRun:
         return dose_table_of(self.table, self.fits, n_draws=self.n_draws)
 
     def summary(self) -> pd.DataFrame:
-        """Return one row per condition, readout and dose: where it starts, peaks and ends.
+        """Return one row per condition, readout and doses: where it starts, peaks and ends.
 
         Columns as in `cxaxis.cell.bench_summary.summary_of`; of a second pulse or a wash, what
         follows it.
@@ -128,6 +137,8 @@ def run_assay(
     readouts: Sequence[str] | None = None,
     conditions: Sequence[str] | None = None,
     draws: int = 0,
+    drug: str | None = None,
+    drug_nM: Sequence[float] | None = None,
     progress: Progress | None = None,
 ) -> AssayRun:
     """Do an assay.
@@ -157,6 +168,12 @@ def run_assay(
         Which of the assay's conditions to do; all by default.
     draws
         How many draws of the calibrated parameters give the spread.
+    drug
+        Class of a drug in the medium, from an hour before CXCL12 on, such as ``competitive``;
+        an id of `cxaxis.knowledge.antagonist_classes`. It brings its inputs and parameters,
+        unless ``settings`` or ``values`` hold them.
+    drug_nM
+        Concentrations of the drug, nM, non-negative; each is combined with each of CXCL12.
     progress
         What counts the simulated cells.
 
@@ -178,16 +195,20 @@ def run_assay(
         readouts=readouts,
         conditions=conditions,
         draws=draws,
+        drug=drug,
+        drug_nM=drug_nM,
     )
     raise_on_errors([*request_findings(request)])
     chosen = ASSAYS[assay]
+    medicine = None if drug is None else antagonist_class(drug)
+    settings, held = _brought(request, medicine)
     kind = cell_context(context or chosen.context)
     reading = [READOUTS[name] for name in readouts or chosen.readouts]
-    wells = _wells(request, chosen, reading)
+    wells = _wells(request, chosen, reading, medicine)
     asked = set(chosen.cxcl12_nM if cxcl12_nM is None else map(float, cxcl12_nM))
 
     def read(parameters: Mapping[str, float], progress: Progress) -> list[WellReading]:
-        cell = dish(kind, wiring=request.wiring, values={**parameters, **request.values})
+        cell = dish(kind, wiring=request.wiring, values={**parameters, **held})
         rows = read_wells(chosen, cell, wells, reading, settings=settings, advance=progress.advance)
         return [row for row in rows if row.cxcl12_nM in asked]
 
@@ -197,20 +218,24 @@ def run_assay(
             np.array([row.value for row in read(parameters, counted)])
             for parameters in drawn_parameters(draws)
         ]
-    table = _table(found, chosen.id, kind.id, request.wiring)
+    table = _table(found, chosen.id, kind.id, request.wiring, drug)
     if spread:
         low, high = np.nanquantile(np.stack(spread), (0.05, 0.95), axis=0)
         table = table.assign(low=low, high=high)
     floors = {item.id: item.least for item in reading}
+    along = DRUG if table[DRUG].nunique() > table[CXCL12].nunique() else CXCL12
     return AssayRun(
         assay=assay,
         context=kind.id,
         wiring=request.wiring,
         table=table,
-        fits=fit_doses(table, spread, least=floors) if chosen.drawing == "dose" else (),
-        settings=dict(settings),
-        values=dict(request.values),
+        fits=(
+            fit_doses(table, spread, least=floors, along=along) if chosen.drawing == "dose" else ()
+        ),
+        settings=settings,
+        values=held,
         n_draws=len(spread),
+        drug=drug,
     )
 
 
@@ -231,6 +256,8 @@ def _request(
     readouts: Sequence[str] | None = None,
     conditions: Sequence[str] | None = None,
     draws: int = 0,
+    drug: str | None = None,
+    drug_nM: Sequence[float] | None = None,
 ) -> Request:
     return Request(
         assay=assay,
@@ -243,6 +270,22 @@ def _request(
         readouts=readouts,
         conditions=conditions,
         draws=draws,
+        drug=drug,
+        drug_nM=drug_nM,
+    )
+
+
+def _brought(
+    request: Request, medicine: AntagonistClass | None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the inputs and the parameters of a request, those of its class of drug among them."""
+    if medicine is None:
+        return dict(request.settings), dict(request.values)
+    doses = list(map(float, request.drug_nM or ()))
+    alone = {DOSE_SETTING[medicine.species]: doses[0]} if len(doses) == 1 else {}
+    return (
+        {**medicine.settings, **alone, **request.settings},
+        {**medicine.values, **request.values},
     )
 
 
@@ -252,22 +295,31 @@ def planned_wells(
     cxcl12_nM: Sequence[float] | None = None,
     conditions: Sequence[str] | None = None,
     draws: int = 0,
+    drug_nM: Sequence[float] | None = None,
 ) -> int:
     """Return how many cells an assay simulates at most, for a progress bar."""
     if assay not in ASSAYS:
         return 0
     chosen = ASSAYS[assay]
     doses = len(chosen.cxcl12_nM if cxcl12_nM is None else cxcl12_nM) + 1
+    doses *= 1 if drug_nM is None else len(drug_nM)
     return doses * len(conditions or chosen.conditions) * (1 + max(draws, 0))
 
 
-def _wells(request: Request, assay: Assay, readouts: Sequence[Readout]) -> list[Experiment]:
+def _wells(
+    request: Request,
+    assay: Assay,
+    readouts: Sequence[Readout],
+    medicine: AntagonistClass | None,
+) -> list[Experiment]:
     """Return the wells of a request, those of the vehicle added where a readout needs them."""
     doses = [*map(float, assay.cxcl12_nM if request.cxcl12_nM is None else request.cxcl12_nM)]
     if 0.0 not in doses and any(item.relative == "vehicle" for item in readouts):
         doses = [0.0, *doses]
     times_s = [*map(float, assay.times_s if request.times_s is None else request.times_s)]
     wells = list(assay.wells(doses, times_s, request.settings))
+    if medicine is not None:
+        wells = with_drug(wells, medicine, list(map(float, request.drug_nM or ())))
     if request.conditions is None:
         return wells
     for condition in request.conditions:
@@ -277,7 +329,9 @@ def _wells(request: Request, assay: Assay, readouts: Sequence[Readout]) -> list[
     return [well for well in wells if well.condition in request.conditions]
 
 
-def _table(rows: Sequence[WellReading], assay: str, context: str, wiring: Wiring) -> pd.DataFrame:
+def _table(
+    rows: Sequence[WellReading], assay: str, context: str, wiring: Wiring, drug: str | None
+) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(
@@ -287,7 +341,9 @@ def _table(rows: Sequence[WellReading], assay: str, context: str, wiring: Wiring
             "wiring": wiring_text(wiring),
             "condition": [row.condition for row in rows],
             "readout": [row.readout for row in rows],
+            "drug": drug or "none",
             "cxcl12_nM": [row.cxcl12_nM for row in rows],
+            "drug_nM": [row.drug_nM for row in rows],
             "time_s": [row.time_s for row in rows],
             "value": [row.value for row in rows],
             "unit": [row.unit for row in rows],

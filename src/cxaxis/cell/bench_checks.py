@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from cxaxis.cell.assays import ASSAYS
+from cxaxis.cell.bench_drugs import drug_findings
 from cxaxis.cell.course import dish
 from cxaxis.cell.readouts import READOUTS
 from cxaxis.cell.wells import GENES, MEDIUM_SETTINGS
@@ -23,6 +24,7 @@ TABLED_INPUTS: Final = ("oxygen",)
 _SHARES: Final = (
     *("pertussis_toxin", "calcium_chelation", "chloroquine", "pten_activity", "cytotoxic"),
     *("stromal", "endothelial", "macrophage", "methylation_mir149", "nfkb_stimulus", "forskolin"),
+    *("drug_gi_coupling", "drug_arrestin_coupling"),
 )
 _SHARE_ENDS: Final = ("_inhibition",)
 _SHARE_STARTS: Final = ("antagomir_", "hre_mutation_", "drug_is_", "isoform_")
@@ -47,6 +49,8 @@ class Request:
     readouts: Sequence[str] | None
     conditions: Sequence[str] | None
     draws: int
+    drug: str | None = None
+    drug_nM: Sequence[float] | None = None
 
 
 def known_settings(model: Model) -> tuple[str, ...]:
@@ -131,6 +135,13 @@ def request_findings(request: Request, model: Model | None = None) -> Iterator[F
     usual = ASSAYS[request.assay].context if request.assay in ASSAYS else ""
     yield from _setting_findings(request.settings, model, contexts.get(request.context or usual))
     yield from _dose_findings(request.cxcl12_nM)
+    yield from drug_findings(
+        request.drug,
+        request.drug_nM,
+        settings=request.settings,
+        conditions=request.conditions,
+        assay=ASSAYS.get(request.assay),
+    )
     yield from _time_findings(request.times_s)
     yield from _value_findings(request.values, model)
     for name in switches_of(PATIENT_ONLY):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from cxaxis.cell.dose_fits import CXCL12, DRUG
 from cxaxis.core.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 def summary_of(table: pd.DataFrame, breaks_s: Mapping[str, float] = NOTHING) -> pd.DataFrame:
-    """Return one row per readout, condition and dose.
+    """Return one row per readout, condition and doses.
 
     Parameters
     ----------
@@ -34,16 +36,18 @@ def summary_of(table: pd.DataFrame, breaks_s: Mapping[str, float] = NOTHING) -> 
 
     Returns
     -------
-    Columns ``readout``, ``condition``, ``cxcl12_nM``, ``start`` (first reading), ``peak`` (the
-    reading farthest from the first), ``peak_time_s``, ``half_time_s`` (when half of the way to
-    the peak was first done), ``end`` (last reading) and ``unit``; of an assay that is read once
-    per dose the three readings are one. Times are not a number where nothing changes.
+    Columns ``readout``, ``condition``, ``cxcl12_nM``, ``drug_nM`` (if the table has it),
+    ``start`` (first reading), ``peak`` (the reading farthest from the first), ``peak_time_s``,
+    ``half_time_s`` (when half of the way to the peak was first done), ``end`` (last reading) and
+    ``unit``; of an assay that is read once per dose the three readings are one. Times are not a
+    number where nothing changes.
     """
     import pandas as pd
 
-    keys = ["readout", "condition", "cxcl12_nM", "unit"]
+    doses = [name for name in ("cxcl12_nM", "drug_nM") if name in table]
+    keys = ["readout", "condition", "unit", *doses]
     rows: list[Mapping[str, Any]] = []
-    for (readout, condition, dose, unit), course in table.groupby(keys, sort=False):
+    for (readout, condition, unit, *levels), course in table.groupby(keys, sort=False):
         group = course[course["time_s"] >= breaks_s.get(str(condition), 0.0)]
         times_s = group["time_s"].to_numpy(dtype=np.float64)
         values = group["value"].to_numpy(dtype=np.float64)
@@ -53,7 +57,7 @@ def summary_of(table: pd.DataFrame, breaks_s: Mapping[str, float] = NOTHING) -> 
             {
                 "readout": readout,
                 "condition": condition,
-                "cxcl12_nM": dose,
+                **dict(zip(doses, levels, strict=True)),
                 "start": values[0],
                 "peak": values[peak],
                 "peak_time_s": times_s[peak] if moved else float("nan"),
@@ -74,7 +78,10 @@ def dose_table_of(
     rows: list[Mapping[str, Any]] = []
     for item in fits:
         fit = item.hill
+        beside = DRUG if item.along == CXCL12 else CXCL12
         mine = table[(table["readout"] == item.readout) & (table["condition"] == item.condition)]
+        if beside in mine:
+            mine = mine[mine[beside] == item.beside_nM]
         low, high = fit.low_nM, fit.high_nM
         if n_draws:
             low, high = item.draws_low_nM, item.draws_high_nM
@@ -82,6 +89,9 @@ def dose_table_of(
             {
                 "readout": item.readout,
                 "condition": item.condition,
+                "along": item.along,
+                CXCL12: math.nan if item.along == CXCL12 else item.beside_nM,
+                DRUG: math.nan if item.along == DRUG else item.beside_nM,
                 "ec50_nM": fit.ec50_nM,
                 "low_nM": low,
                 "high_nM": high,

@@ -17,6 +17,8 @@ from cxaxis.core.errors import ModelValueError
 if TYPE_CHECKING:
     import pandas as pd
 
+CXCL12: Final = "cxcl12_nM"
+DRUG: Final = "drug_nM"
 LEAST_DOSES: Final = 5
 # An answer that has lost this share of its height at the highest dose is a bell.
 LEAST_FALL: Final = 0.2
@@ -41,7 +43,7 @@ class HillFit:
     bottom, top
         Answer far below and far above the half-effective dose, in the unit of the readout.
     optimum_nM
-        Dose of the largest answer where more CXCL12 answers less; not a number otherwise.
+        Dose of the largest answer where a higher one answers less; not a number otherwise.
     note
         Why there is no number, or what to mind; empty if nothing.
     """
@@ -55,22 +57,26 @@ class HillFit:
     optimum_nM: float = math.nan
     note: str = ""
 
-    def at(self, cxcl12_nM: FloatArray) -> FloatArray:
+    def at(self, doses_nM: FloatArray) -> FloatArray:
         """Return the answer at concentrations, same shape, nM."""
-        return _hill(cxcl12_nM, self.bottom, self.top, math.log10(self.ec50_nM), self.slope)
+        return _hill(doses_nM, self.bottom, self.top, math.log10(self.ec50_nM), self.slope)
 
 
-def fit_hill(cxcl12_nM: FloatArray, answer: FloatArray, *, least: float = 1e-12) -> HillFit:
+def fit_hill(
+    doses_nM: FloatArray, answer: FloatArray, *, least: float = 1e-12, of: str = "CXCL12"
+) -> HillFit:
     """Fit a Hill curve by least squares.
 
     Parameters
     ----------
-    cxcl12_nM
+    doses_nM
         Concentrations, shape ``(n,)``, non-negative.
     answer
         Answers, same shape; a fall is fitted as well as a rise.
     least
         Answers that differ by no more than this are no answer, positive.
+    of
+        What the doses are of, for the notes.
 
     Returns
     -------
@@ -86,24 +92,24 @@ def fit_hill(cxcl12_nM: FloatArray, answer: FloatArray, *, least: float = 1e-12)
     from scipy.optimize import OptimizeWarning, curve_fit
     from scipy.stats import t
 
-    if cxcl12_nM.shape != answer.shape:
-        msg = f"doses and answers must match, got {cxcl12_nM.shape} and {answer.shape}."
+    if doses_nM.shape != answer.shape:
+        msg = f"doses and answers must match, got {doses_nM.shape} and {answer.shape}."
         raise ModelValueError(msg)
     sound = np.isfinite(answer)
-    doses, values = cxcl12_nM[sound], answer[sound]
+    doses, values = doses_nM[sound], answer[sound]
     positive = doses[doses > 0]
     if len(np.unique(positive)) < LEAST_DOSES:
         return _nothing(f"fewer than {LEAST_DOSES} doses")
     reach = float(values.max() - values.min())
     if reach <= LEAST_CHANGE * float(np.abs(values).max()) or reach <= least:
-        return _nothing("no answer to CXCL12")
+        return _nothing(f"no answer to {of}")
     order = np.argsort(doses)
     doses, values = doses[order], values[order]
     start, end = float(values[0]), float(values[-1])
     away = np.abs(values - start)
     if away[-1] < (1 - LEAST_FALL) * away.max():
         optimum = float(doses[away.argmax()])
-        return replace(_nothing("a bell: more CXCL12 answers less"), optimum_nM=optimum)
+        return replace(_nothing(f"a bell: more {of} answers less"), optimum_nM=optimum)
     half_way = int(np.abs(values - 0.5 * (start + end)).argmin())
     guess = max(float(doses[half_way]), float(positive.min()))
     pad = 2.0 * reach
@@ -153,6 +159,10 @@ class DoseFit:
     draws_low_nM, draws_high_nM
         5 and 95 % of the half-effective dose (of the optimum of a bell) over the draws that
         have one; not a number without draws.
+    along
+        Column of the doses that the curve runs along, `CXCL12` or `DRUG`.
+    beside_nM
+        Dose of the other of the two, nM.
     """
 
     condition: str
@@ -160,6 +170,8 @@ class DoseFit:
     hill: HillFit
     draws_low_nM: float = math.nan
     draws_high_nM: float = math.nan
+    along: str = CXCL12
+    beside_nM: float = 0.0
 
 
 def fit_doses(
@@ -167,19 +179,22 @@ def fit_doses(
     spread: Sequence[FloatArray] = (),
     *,
     least: Mapping[str, float] = NOTHING,
+    along: str = CXCL12,
 ) -> tuple[DoseFit, ...]:
-    """Fit the dose-response of every readout and condition of an assay.
+    """Fit the dose-response of every readout, condition and dose of what is beside.
 
     Parameters
     ----------
     table
-        One row per condition, readout and dose: ``condition``, ``readout``, ``cxcl12_nM``,
-        ``value``.
+        One row per condition, readout and doses: ``condition``, ``readout``, ``cxcl12_nM``,
+        ``drug_nM`` (none if left out), ``value``.
     spread
         For each draw of the parameters the values of all rows, shape ``(n_row,)``.
     least
         Readout -> differences that are no answer. What is small beside the answers of other
         conditions is none either.
+    along
+        Which doses the curves run along, `CXCL12` or `DRUG`.
 
     Returns
     -------
@@ -188,20 +203,27 @@ def fit_doses(
     fits = []
     rows = table.reset_index(drop=True)
     largest = rows["value"].abs().groupby(rows["readout"]).max().to_dict()
-    for (readout, condition), group in rows.groupby(["readout", "condition"], sort=False):
-        doses = group["cxcl12_nM"].to_numpy(dtype=np.float64)
+    if DRUG not in rows:
+        rows[DRUG] = 0.0
+    beside, of = (DRUG, "CXCL12") if along == CXCL12 else (CXCL12, "the drug")
+    for (readout, condition, _), group in rows.groupby(
+        ["readout", "condition", beside], sort=False
+    ):
+        doses = group[along].to_numpy(dtype=np.float64)
         places = group.index.to_numpy()
         floor = max(LEAST_CHANGE * largest[readout], least.get(str(readout), 0.0), 1e-12)
-        drawn = [_dose_of(fit_hill(doses, values[places], least=floor)) for values in spread]
+        drawn = [_dose_of(fit_hill(doses, values[places], least=floor, of=of)) for values in spread]
         known = [dose for dose in drawn if math.isfinite(dose)]
         low, high = np.quantile(known, (0.05, 0.95)) if known else (math.nan, math.nan)
         fits.append(
             DoseFit(
                 condition=str(condition),
                 readout=str(readout),
-                hill=fit_hill(doses, group["value"].to_numpy(dtype=np.float64), least=floor),
+                hill=fit_hill(doses, group["value"].to_numpy(dtype=np.float64), least=floor, of=of),
                 draws_low_nM=float(low),
                 draws_high_nM=float(high),
+                along=along,
+                beside_nM=float(group[beside].iloc[0]),
             )
         )
     return tuple(fits)

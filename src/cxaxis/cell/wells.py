@@ -51,6 +51,7 @@ class WellReading:
     condition: str
     readout: str
     cxcl12_nM: float
+    drug_nM: float
     time_s: float
     value: float
     unit: str
@@ -97,7 +98,7 @@ def read_wells(
     """
     quantities = tuple(dict.fromkeys(name for item in readouts for name in item.quantities))
     rested: dict[tuple[tuple[str, float], ...], Dish] = {}
-    vehicles: dict[tuple[str, str], FloatArray] = {}
+    vehicles: dict[tuple[str, float, str], FloatArray] = {}
     rows: dict[int, list[WellReading]] = {}
     # Vehicles first: the others refer to them.
     for place, well in sorted(enumerate(wells), key=lambda item: item[1].cxcl12_nM > 0):
@@ -111,8 +112,8 @@ def read_wells(
             values = item.read(cell, course.after, course.times_s)
             if item.relative == "vehicle":
                 if well.cxcl12_nM == 0:
-                    vehicles[well.condition, item.id] = values
-                values = related(values, vehicles[well.condition, item.id])
+                    vehicles[well.condition, well.drug_nM, item.id] = values
+                values = related(values, vehicles[well.condition, well.drug_nM, item.id])
             elif item.relative == "start":
                 values = related(values, values[0])
             elif item.relative == "rest":
@@ -200,6 +201,7 @@ def _kept(
             condition=well.condition,
             readout=item.id,
             cxcl12_nM=float(well.cxcl12_nM),
+            drug_nM=float(well.drug_nM),
             time_s=float(time_s),
             value=float(value),
             unit=item.unit,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Experiments on one cell: the virtu
 
 UNMEASURED = "From the model, not measured in a laboratory."
 MOST_LISTED = 60
-LISTS = ("assays", "contexts", "readouts", "inputs", "mechanisms")
+LISTS = ("assays", "contexts", "readouts", "inputs", "mechanisms", "drugs")
 
 
 @app.command("list")
@@ -29,7 +29,7 @@ def cell_list(
         str, typer.Argument(help=f"One of {', '.join(LISTS)}; else the first two.")
     ] = "",
 ) -> None:
-    """List the assays and kinds of cell, or the readouts, inputs or rival mechanisms."""
+    """List the assays and kinds of cell, or readouts, inputs, rival mechanisms or drugs."""
     from cxaxis.core.errors import UserInputError, error
     from cxaxis.core.ids import did_you_mean
 
@@ -39,6 +39,7 @@ def cell_list(
         "readouts": _list_readouts,
         "inputs": _list_inputs,
         "mechanisms": _list_mechanisms,
+        "drugs": _list_drugs,
     }
     if what and what not in tables:
         message = f"there is no list of {what!r}. {did_you_mean(what, tables)}"
@@ -73,6 +74,16 @@ def cell_assay(
             metavar="ID=VALUE",
             help="Input of the cell, or parameter in the unit of its row. Repeatable.",
         ),
+    ] = None,
+    drug: Annotated[
+        Text,
+        typer.Option(
+            metavar="CLASS", help="Class of a drug, given an hour before CXCL12: `list drugs`."
+        ),
+    ] = None,
+    drug_nM: Annotated[
+        Text,
+        typer.Option("--drug-nM", metavar="NUMBERS", help="The drug's concentrations, nM."),
     ] = None,
     draws: Annotated[
         str,
@@ -110,13 +121,15 @@ def cell_assay(
         wiring=wiring,
         assignments=assignments,
         draws=draws,
+        drug=drug,
+        drug_nM=drug_nM,
     )
-    stem = f"{assay}_{request['context']}"
+    stem = "_".join(filter(None, (assay, request["context"], drug)))
     if output is not None:
         findings += _output_findings(output, stem)
     readings = None
     if data is not None:
-        findings += output_findings(output, stem)
+        findings += [*output_findings(output, stem), *_one_drug_dose(request)]
         known = not findings
         try:
             # Of a request that cannot be done, nothing more is asked of the file than to be sound.
@@ -126,7 +139,7 @@ def cell_assay(
         except UserInputError as err:
             findings += err.findings
     raise_on_errors(findings)
-    wells = {key: request[key] for key in ("cxcl12_nM", "conditions", "draws")}
+    wells = {key: request[key] for key in ("cxcl12_nM", "conditions", "draws", "drug_nM")}
     with ProgressBar("Simulating cells", total=planned_wells(assay, **wells)) as bar:
         run = run_assay(assay, **request, progress=bar)
     print_run(run)
@@ -164,6 +177,8 @@ def _request(findings: list[Finding], **given: Any) -> dict[str, Any]:
         "settings": settings,
         "values": values,
         "draws": step(lambda: _whole(given["draws"], "--draws"), 0),
+        "drug": given["drug"],
+        "drug_nM": step(lambda: _numbers(given["drug_nM"], "--drug-nM"), [0.0]),
     }
     findings += request_findings_of(given["assay"], **request)
     return request
@@ -185,6 +200,15 @@ def _numbers(text: str | None, where: str) -> list[float] | None:
     if bad:
         raise UserInputError(bad)
     return values
+
+
+def _one_drug_dose(request: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield a finding if measurements would stand beside several doses of a drug."""
+    from cxaxis.core.errors import error
+
+    if len(request["drug_nM"] or ()) > 1:
+        message = "readings of a file stand beside one dose. Give one, or leave out --data."
+        yield error("CELL015", "--drug-nM", message)
 
 
 def _whole(text: str, where: str) -> int:
@@ -282,11 +306,14 @@ _Grid = tuple[tuple[str, ...], list[list[str]], tuple[str, ...]]
 
 def _courses(run: AssayRun) -> _Grid:
     rows = []
-    once = bool((run.table.groupby(["readout", "condition", "cxcl12_nM"]).size() == 1).all())
+    keys = ["readout", "condition", "cxcl12_nM", "drug_nM"]
+    once = bool((run.table.groupby(keys).size() == 1).all())
+    drug = () if run.drug is None else ("Drug, nM",)
     row: Any
     for row in run.summary().itertuples(index=False):
         unit = "" if row.unit == "1" else str(row.unit)
         head = [str(row.readout), str(row.condition), f"{row.cxcl12_nM:g}"]
+        head += [f"{row.drug_nM:g}"] if drug else []
         tail = [_number(row.end), unit]
         if not once:
             tail = [
@@ -299,19 +326,23 @@ def _courses(run: AssayRun) -> _Grid:
         rows.append([*head, *tail])
     middle = () if once else ("Start", "Peak", "At", "Half-way at")
     last = "Value" if once else "End"
-    columns = ("Readout", "Condition", "CXCL12, nM", *middle, last, "Unit")
-    return columns, rows, ("CXCL12, nM", *middle, last)
+    columns = ("Readout", "Condition", "CXCL12, nM", *drug, *middle, last, "Unit")
+    return columns, rows, ("CXCL12, nM", *drug, *middle, last)
 
 
 def _doses(run: AssayRun) -> _Grid:
+    from cxaxis.cell.dose_fits import CXCL12
+
     rows = []
     item: Any
     for item in run.dose_table().itertuples(index=False):
         interval = f"{_number(item.low_nM)} to {_number(item.high_nM)}"
+        beside = item.drug_nM if item.along == CXCL12 else item.cxcl12_nM
         rows.append(
             [
                 str(item.readout),
                 str(item.condition),
+                *([] if run.drug is None else [f"{beside:g}"]),
                 _number(item.ec50_nM),
                 "-" if math.isnan(item.low_nM) else interval,
                 _number(item.optimum_nM),
@@ -321,17 +352,28 @@ def _doses(run: AssayRun) -> _Grid:
                 str(item.note),
             ]
         )
-    numbers = ("EC50, nM", "Interval", "Optimum, nM", "Least", "Most")
+    along = next((item.along for item in run.fits), CXCL12)
+    half = "EC50, nM" if along == CXCL12 else "Half at drug, nM"
+    drug = () if run.drug is None else ("Drug, nM" if along == CXCL12 else "CXCL12, nM",)
+    numbers = (*drug, half, "Interval", "Optimum, nM", "Least", "Most")
     return ("Readout", "Condition", *numbers, "Unit", "Note"), rows, numbers
 
 
 def _panel(run: AssayRun) -> _Grid:
     folds = run.table.pivot_table(
-        index="condition", columns="readout", values="value", sort=False, dropna=False
+        index=["condition", "drug_nM"],
+        columns="readout",
+        values="value",
+        sort=False,
+        dropna=False,
     )
     readouts = tuple(map(str, folds.columns))
-    rows = [[str(name), *(_number(value) for value in row)] for name, row in folds.iterrows()]
-    return ("Condition", *readouts), rows, readouts
+    drug = () if run.drug is None else ("Drug, nM",)
+    rows = [
+        [str(name), *([f"{dose:g}"] if drug else []), *(_number(value) for value in row)]
+        for (name, dose), row in zip(folds.index, folds.to_numpy(), strict=True)
+    ]
+    return ("Condition", *drug, *readouts), rows, (*drug, *readouts)
 
 
 def _number(value: float) -> str:
@@ -426,3 +468,21 @@ def _list_mechanisms() -> None:
         for item in options
     ]
     print_table("Rival mechanisms of --wiring", ("Mechanism", "Default", "Why"), rows)
+
+
+def _list_drugs() -> None:
+    from cxaxis.cli.tables import print_table
+    from cxaxis.knowledge.antagonist_classes import load_antagonist_classes
+
+    rows = [
+        [
+            item.id,
+            item.name,
+            ", ".join(item.agents),
+            "; ".join(f"{k} = {v:g}" for k, v in {**item.settings, **item.values}.items()),
+            item.status,
+        ]
+        for item in load_antagonist_classes().values()
+    ]
+    columns = ("Class", "What it is", "Drugs", "What it sets", "Status")
+    print_table("Classes of drug of --drug", columns, rows)

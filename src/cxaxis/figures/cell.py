@@ -391,10 +391,11 @@ def _mark_dose(axes: Axes, curve: DoseCurve, colour: str) -> None:
     if not np.isfinite(curve.mark_nM):
         return
     axes.axvline(curve.mark_nM, color=colour, linewidth=0.7, linestyle=(0, (1.5, 1.5)), zorder=0)
+    dose = f"{curve.mark_nM:.2g}" if curve.mark_nM < 100 else f"{curve.mark_nM:.0f}"
     axes.text(
         curve.mark_nM,
         1.02,
-        f"{curve.mark_words} {curve.mark_nM:.2g}",
+        f"{curve.mark_words} {dose}",
         transform=axes.get_xaxis_transform(),
         ha="center",
         va="bottom",

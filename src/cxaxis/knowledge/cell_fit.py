@@ -191,21 +191,41 @@ def read_cell_fit(
     contexts: Collection[str],
 ) -> tuple[CellFit, tuple[Finding, ...]]:
     """Return the rows without an error and every finding; arguments as in `load_cell_fit`."""
-    known_readouts, on_readouts = sound_rows(
-        read_table(readouts, "cell_readouts.tsv", READOUT_COLUMNS), _readout_findings, _readout
+    known_readouts, on_readouts = read_readouts(readouts)
+    known_points, on_points = read_points(
+        points, readouts=known_readouts, contexts=contexts, evidence=evidence
     )
-    known_points, on_points = sound_rows(
-        read_table(points, "cell_points.tsv", POINT_COLUMNS),
-        lambda row: _point_findings(row, known_readouts, contexts, evidence),
-        _point,
-    )
-    known_priors, on_priors = sound_rows(
-        read_table(priors, "cell_priors.tsv", PRIOR_COLUMNS),
-        lambda row: _prior_findings(row, parameters),
-        _prior,
-    )
+    known_priors, on_priors = read_priors(priors, parameters=parameters)
     fit = CellFit(readouts=known_readouts, points=known_points, priors=known_priors)
     return fit, (*on_readouts, *on_points, *on_priors)
+
+
+def read_readouts(
+    path: Path | None = None,
+) -> tuple[Mapping[str, Readout], tuple[Finding, ...]]:
+    """Return the read-outs without an error, by id, and every finding on their table."""
+    table = read_table(path, "cell_readouts.tsv", READOUT_COLUMNS)
+    return sound_rows(table, _readout_findings, _readout)
+
+
+def read_points(
+    path: Path | None = None,
+    *,
+    readouts: Mapping[str, Readout],
+    contexts: Collection[str],
+    evidence: Mapping[str, Evidence],
+) -> tuple[Mapping[str, Point], tuple[Finding, ...]]:
+    """Return the points without an error, by id, and every finding on their table."""
+    table = read_table(path, "cell_points.tsv", POINT_COLUMNS)
+    return sound_rows(table, lambda row: _point_findings(row, readouts, contexts, evidence), _point)
+
+
+def read_priors(
+    path: Path | None = None, *, parameters: Parameters
+) -> tuple[Mapping[str, Prior], tuple[Finding, ...]]:
+    """Return the priors without an error, by id, and every finding on their table."""
+    table = read_table(path, "cell_priors.tsv", PRIOR_COLUMNS)
+    return sound_rows(table, lambda row: _prior_findings(row, parameters), _prior)
 
 
 def _readout(row: Row) -> Readout:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from cxaxis.core.errors import Finding, error, warning
+from cxaxis.knowledge.antagonist_classes import AntagonistClass, read_antagonist_classes
 from cxaxis.knowledge.audits import Audit, read_audits
 from cxaxis.knowledge.caveats import Caveat, Contradiction, read_caveats, read_contradictions
 from cxaxis.knowledge.cell_contexts import CellContext, read_cell_contexts
+from cxaxis.knowledge.cell_fit import CellFit, read_cell_fit
 from cxaxis.knowledge.cell_observations import CellObservation, read_cell_observations
 from cxaxis.knowledge.claims import (
     Claim,
@@ -62,8 +64,10 @@ class Knowledge:
     audits: Mapping[str, Audit]
     expectations: Mapping[str, Expectation]
     waits: Mapping[str, Wait]
+    antagonist_classes: Mapping[str, AntagonistClass]
     cell_contexts: Mapping[str, CellContext]
     cell_observations: Mapping[str, CellObservation]
+    cell_fit: CellFit
     hazard_ratios: Mapping[str, HazardRatio]
 
 
@@ -80,9 +84,10 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         ``parameters.tsv``, ``wirings.tsv``,
         ``drugs/``, ``isotopes.tsv``, ``tracers/``, ``review_references.tsv``, ``claims.tsv``,
         ``caveats.tsv``, ``contradictions.tsv``, ``registry.tsv``, ``audits.tsv``,
-        ``expectations.tsv``, ``waits.tsv``, ``cell_contexts.tsv``,
-        ``cell_observations.tsv`` and ``hazard_ratios.tsv``; None reads the folder that ships
-        with the package.
+        ``expectations.tsv``, ``waits.tsv``, ``antagonist_classes.tsv``, ``cell_contexts.tsv``,
+        ``cell_observations.tsv``, ``cell_readouts.tsv``, ``cell_points.tsv``,
+        ``cell_priors.tsv`` and ``hazard_ratios.tsv``; None reads the folder that ships with the
+        package.
     """
 
     def path(name: str) -> Path | None:
@@ -118,9 +123,20 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         path("expectations.tsv"), evidence=evidence, references=references
     )
     waits, on_waits = read_waits(path("waits.tsv"), claims=claims)
+    classes, on_classes = read_antagonist_classes(
+        path("antagonist_classes.tsv"), evidence=evidence, drugs=drugs, parameters=parameters
+    )
     contexts, on_contexts = read_cell_contexts(path("cell_contexts.tsv"), evidence=evidence)
     observations, on_observations = read_cell_observations(
         path("cell_observations.tsv"), evidence=evidence, contexts=contexts
+    )
+    cell_fit, on_cell_fit = read_cell_fit(
+        readouts=path("cell_readouts.tsv"),
+        points=path("cell_points.tsv"),
+        priors=path("cell_priors.tsv"),
+        evidence=evidence,
+        parameters=parameters,
+        contexts=contexts,
     )
     hazard_ratios, on_hazard_ratios = read_hazard_ratios(
         path("hazard_ratios.tsv"), evidence=evidence, references=references
@@ -142,8 +158,10 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         audits=audits,
         expectations=expectations,
         waits=waits,
+        antagonist_classes=classes,
         cell_contexts=contexts,
         cell_observations=observations,
+        cell_fit=cell_fit,
         hazard_ratios=hazard_ratios,
     )
     return knowledge, (
@@ -163,8 +181,10 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         *on_audits,
         *on_expectations,
         *on_waits,
+        *on_classes,
         *on_contexts,
         *on_observations,
+        *on_cell_fit,
         *on_hazard_ratios,
     )
 
@@ -198,8 +218,11 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
         *((item.id, item.where) for item in knowledge.contradictions.values()),
         *((item.id, item.where) for item in knowledge.registry.values()),
         *((item.id, item.where) for item in knowledge.audits.values()),
+        *((item.id, item.where) for item in knowledge.antagonist_classes.values()),
         *((item.id, item.where) for item in knowledge.cell_contexts.values()),
         *((item.id, item.where) for item in knowledge.cell_observations.values()),
+        *((item.id, item.where) for item in knowledge.cell_fit.readouts.values()),
+        *((item.id, item.where) for item in knowledge.cell_fit.points.values()),
         *((item.id, item.where) for item in knowledge.hazard_ratios.values()),
     ]
     for identity, where in wheres:
@@ -210,7 +233,7 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
 
 
 def check_parameter_evidence_is_cited(knowledge: Knowledge, /) -> Iterator[Finding]:
-    """Evidence meant for a parameter should be cited by one, or by a wiring, drug or tracer.
+    """Evidence meant for a parameter should be cited by one, or by a wiring, drug, class or tracer.
 
     An observation that the cell model is held against cites it as well.
 
@@ -408,6 +431,9 @@ def _citations(knowledge: Knowledge) -> Iterator[tuple[str, tuple[str, str]]]:
     for drug in knowledge.drugs.values():
         for item in sorted(cited_evidence(drug)):
             yield item, (drug.id, drug.where)
+    for kind in knowledge.antagonist_classes.values():
+        for item in kind.evidence:
+            yield item, (kind.id, kind.where)
     for isotope in knowledge.isotopes.values():
         for item in sorted(cited_by_isotope(isotope)):
             yield item, (isotope.id, isotope.where)
@@ -417,6 +443,9 @@ def _citations(knowledge: Knowledge) -> Iterator[tuple[str, tuple[str, str]]]:
     for observation in knowledge.cell_observations.values():
         for item in observation.source:
             yield item, (observation.id, observation.where)
+    for point in knowledge.cell_fit.points.values():
+        for item in point.source:
+            yield item, (point.id, point.where)
 
 
 def _some(ids: list[str]) -> str:

@@ -41,6 +41,9 @@ def load_cell_posterior(path: Path | None = None) -> Mapping[int, Mapping[str, f
         If the file is missing, empty or malformed.
     """
     source = cell_posterior_file() if path is None else path
+    if not source.is_file():
+        message = f"is missing. Write it with {COMMAND}."
+        raise_on_errors([error("POST002", str(source), message)])
     names = _parameter_names()
     table = read_table(source, CELL_POSTERIOR_FILE, ("draw", *names), key=("draw",))
     findings: list[Finding] = list(table.findings)

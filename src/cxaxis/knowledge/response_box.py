@@ -17,6 +17,7 @@ from cxaxis.knowledge.tables import (
     parse_number,
     read_table,
     sound_rows,
+    split_ids,
 )
 
 BoxScale = Literal["log", "log_free"]
@@ -33,7 +34,7 @@ INPUT_COLUMNS: Final = (
     "name",
     "note",
 )
-OUTPUT_COLUMNS: Final = ("id", "quantity", "full_scale", "name", "note")
+OUTPUT_COLUMNS: Final = ("id", "quantity", "full_scale", "via", "name", "note")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,9 @@ class ResponseOutput:
         Formula in quantities of the bench.
     full_scale
         Formula of what counts as 1.
+    via
+        Positive formulas, in inputs and outputs that stand before it, on which the output depends;
+        or one formula after ``=`` that gives it.
     name, note
         What it is and what the scale means.
     where
@@ -94,9 +98,20 @@ class ResponseOutput:
     id: str
     quantity: str
     full_scale: str
+    via: tuple[str, ...]
     name: str
     note: str
     where: str
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the output follows from others by a formula."""
+        return len(self.via) == 1 and self.via[0].startswith("=")
+
+    @property
+    def given(self) -> str:
+        """The formula by which it follows from others."""
+        return self.via[0].removeprefix("=").strip()
 
     @property
     def share(self) -> str:
@@ -162,6 +177,7 @@ def _output(row: Row) -> ResponseOutput:
         id=row["id"],
         quantity=row["quantity"],
         full_scale=row["full_scale"],
+        via=split_ids(row["via"]),
         name=row["name"],
         note=row["note"],
         where=row.where,
@@ -184,6 +200,6 @@ def _input_findings(row: Row) -> Iterator[Finding]:
 
 
 def _output_findings(row: Row) -> Iterator[Finding]:
-    for column in ("quantity", "full_scale", "name", "note"):
+    for column in ("quantity", "full_scale", "via", "name", "note"):
         if not row[column]:
             yield bad_cell("ROUT001", row, column, "Fill it in.")
