@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Final
@@ -20,6 +20,12 @@ CHECK_MODULES: Final = (
     "fact_checks",
     "library_checks",
     "prognosis_checks",
+    "signalling_checks",
+    "trafficking_checks",
+    "route_checks",
+    "expression_checks",
+    "microrna_checks",
+    "fate_checks",
 )
 
 
@@ -58,6 +64,11 @@ def data_check(*, claims: Sequence[str], control: Control) -> Callable[[Measure]
     return check(claims=claims, role="context", cost="fast", needs=("knowledge",), control=control)
 
 
+def simulated_model(item: Check) -> str:
+    """Return the name of the model in which a simulation check runs and its path lies."""
+    return "cell" if "cell" in item.needs else "patient"
+
+
 def checks_in(module: ModuleType) -> tuple[Check, ...]:
     """Return the checks a module defines, in order of definition."""
     return tuple(item for item in vars(module).values() if isinstance(item, Check))
@@ -72,6 +83,11 @@ def all_checks(knowledge: Knowledge) -> tuple[Check, ...]:
         item for name in CHECK_MODULES for item in checks_in(import_module(f"cxaxis.claims.{name}"))
     ]
     return (*written, *registry_checks(knowledge), *audit_checks(knowledge))
+
+
+def path_models(knowledge: Knowledge) -> Mapping[str, str]:
+    """Return the model in which the path of each check lies, by expectation."""
+    return {item.expectation: simulated_model(item) for item in all_checks(knowledge)}
 
 
 def check_findings(checks: Sequence[Check], knowledge: Knowledge) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ Verdict = Literal[
 ]
 Role = Literal["fitted", "held_out", "context"]
 Cost = Literal["fast", "slow"]
-Need = Literal["knowledge", "stats", "models", "patient", "cohort", "trial"]
+Need = Literal["knowledge", "stats", "models", "cell", "patient", "cohort", "trial"]
 
 VERDICTS: Final[tuple[str, ...]] = get_args(Verdict)
 JUDGED: Final = frozenset({"reproduced", "contradicted", "undetermined", "model_failed"})

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from cxaxis.claims.check import path_models
 from cxaxis.claims.records import Judgement
 from cxaxis.knowledge.checks import Knowledge
+from cxaxis.knowledge.expectations import Expectation
 from cxaxis.knowledge.parameters import Parameter
 from cxaxis.models.build import TIME_UNIT, Model, build
 from cxaxis.models.graph import (
@@ -21,6 +23,8 @@ from cxaxis.models.graph import (
 from cxaxis.report.outline import Line, Part, told
 
 PATIENT: Final = "patient"
+# The models in which simulation checks run.
+SIMULATED: Final = (PATIENT, "cell")
 # A factor with its exponent, as in "(86400.0 second)**-1".
 _UNIT_FACTOR = re.compile(r"(?:\((\S+) (\w+)\)|(\w+))\*\*(-?[\d.]+)")
 _UNIT_NAMES: Final[Mapping[tuple[float, str], str]] = {
@@ -73,6 +77,17 @@ def built_patient(knowledge: Knowledge) -> Built:
     return _built(PATIENT, knowledge)
 
 
+def built_for(expectations: Iterable[Expectation], knowledge: Knowledge) -> Mapping[str, Built]:
+    """Return the model in which the path of each expectation lies, by id.
+
+    Expectations without a path are left out; each model is built once.
+    """
+    models = path_models(knowledge)
+    names = {row.id: models.get(row.id, PATIENT) for row in expectations if row.path}
+    built = {name: _built(name, knowledge) for name in sorted(set(names.values()))}
+    return {row: built[name] for row, name in names.items()}
+
+
 def _built(name: str, knowledge: Knowledge) -> Built:
     model = build(name, knowledge.parameters)
     uses = dependencies(model)
@@ -109,12 +124,31 @@ def _power(name: str, power: float) -> str:
 
 
 def reach_part(
-    names: set[str], knowledge: Knowledge, judgements: Mapping[str, Judgement], patient: Built
+    names_in: Mapping[str, set[str]],
+    knowledge: Knowledge,
+    judgements: Mapping[str, Judgement],
+    models: Iterable[Built],
 ) -> Part:
-    """Return the claim checks on whose path these quantities stand, or whose steps they enter."""
+    """Return the claim checks on whose path quantities stand, or whose steps they enter.
+
+    Parameters
+    ----------
+    names_in
+        The quantities, by the name of the model they belong to.
+    knowledge, judgements
+        Every table, and the verdicts by check.
+    models
+        Those in which checks may run; only the paths in these are looked at.
+    """
     lines = []
+    by_name = {item.model.name: item.model for item in models}
+    runs_in = path_models(knowledge)
     for expectation in knowledge.expectations.values():
-        entering = path_constants(patient.model, expectation.path)
+        model = by_name.get(runs_in.get(expectation.id, PATIENT))
+        if model is None or not expectation.path:
+            continue
+        names = names_in.get(model.name, set())
+        entering = path_constants(model, expectation.path)
         at = [node for node in expectation.path if node in names or names & entering[node]]
         if at:
             lines.append(Line(text=f"{expectation.id}: {judged_words(expectation.id, judgements)}"))
@@ -132,25 +166,25 @@ def judged_words(check: str, judgements: Mapping[str, Judgement]) -> str:
     return f"{', '.join(judgement.claims)} {judgement.outcome.verdict.replace('_', ' ')}"
 
 
-def path_words(path: Iterable[str], patient: Built) -> str:
-    """Return a path through the model as a chain, each quantity with its unit."""
-    return " > ".join(patient.with_unit(name) for name in path)
+def path_words(path: Iterable[str], model: Built) -> str:
+    """Return a path through a model as a chain, each quantity with its unit."""
+    return " > ".join(model.with_unit(name) for name in path)
 
 
 def least_known(
-    paths: Iterable[tuple[str, ...]], patient: Built, knowledge: Knowledge
+    paths: Iterable[tuple[tuple[str, ...], Built]], knowledge: Knowledge
 ) -> tuple[Parameter, ...]:
     """Return up to three parameters with the widest spread among those that enter some paths.
 
-    Spreads on the linear scale are compared by their size relative to the value, as on the log
-    scale.
+    Each path comes with the model it lies in. Spreads on the linear scale are compared by their
+    size relative to the value, as on the log scale.
     """
     rows = {
-        patient.model.bindings[constant]
-        for path in paths
-        for constants in path_constants(patient.model, path).values()
+        built.model.bindings[constant]
+        for path, built in paths
+        for constants in path_constants(built.model, path).values()
         for constant in constants
-        if constant in patient.model.bindings
+        if constant in built.model.bindings
     }
     ranked = sorted(
         (knowledge.parameters[row] for row in rows), key=lambda row: (-relative_spread(row), row.id)

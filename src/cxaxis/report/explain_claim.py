@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from cxaxis.knowledge.audits import Audit, by_claim
 from cxaxis.knowledge.checks import Knowledge
 from cxaxis.knowledge.claims import Claim
 from cxaxis.knowledge.expectations import Expectation
-from cxaxis.report.built import Built, built_patient, least_known, path_words
+from cxaxis.report.built import Built, built_for, least_known, path_words
 from cxaxis.report.ledger_words import (
     GRADE_NAMES,
     READ_NAMES,
@@ -79,9 +79,9 @@ def claim_page(
     mine = tuple(judgements[name] for name in checks if name in judgements)
     entry = ledger_of([claim], mine, knowledge).entries[claim.id]
     rows = [knowledge.expectations[checks[item.check].expectation] for item in mine]
-    patient = _patient(rows, knowledge)
-    lines = (*_checks_lines(mine, checks, knowledge, patient, afresh), *_without(checks, mine))
-    turning = (*_turning(entry, rows, patient, knowledge), *entry_sentences(entry, knowledge))
+    models = built_for(rows, knowledge)
+    lines = (*_checks_lines(mine, checks, knowledge, models, afresh), *_without(checks, mine))
+    turning = (*_turning(entry, rows, models, knowledge), *entry_sentences(entry, knowledge))
     wait = knowledge.waits.get(claim.id)
     waits = (Line(text=f"{wait.part}: {wait.needs}"),) if wait is not None else ()
     return Outline(
@@ -112,12 +112,12 @@ def check_page(
     """Return everything about a check; arguments as in `claim_page`."""
     mine = tuple(item for item in judgements.values() if item.check == check.id)
     row = knowledge.expectations[check.expectation]
-    patient = _patient([row], knowledge)
+    models = built_for([row], knowledge)
     checks = {check.id: check}
-    lines = (*_checks_lines(mine, checks, knowledge, patient, afresh), *_without(checks, mine))
+    lines = (*_checks_lines(mine, checks, knowledge, models, afresh), *_without(checks, mine))
     turning = (
         *(text for item in mine for text in check_sentences(item, row)),
-        *_model_sentences([row], patient, knowledge),
+        *_model_sentences([row], models, knowledge),
     )
     claims = [knowledge.claims[name] for name in check.claims]
     return Outline(
@@ -140,10 +140,6 @@ def _turning_part(sentences: tuple[str, ...]) -> Part:
     return Part(title=title, lines=lines)
 
 
-def _patient(rows: Iterable[Expectation], knowledge: Knowledge) -> Built | None:
-    return built_patient(knowledge) if any(row.path for row in rows) else None
-
-
 def _corrections(claim: Claim, knowledge: Knowledge) -> Iterator[Line]:
     for caveat in caveats_of(claim, knowledge):
         if caveat.correction:
@@ -162,7 +158,7 @@ def _checks_lines(
     judgements: tuple[Judgement, ...],
     checks: Mapping[str, Check],
     knowledge: Knowledge,
-    patient: Built | None,
+    models: Mapping[str, Built],
     afresh: frozenset[str],
 ) -> tuple[Line, ...]:
     stale = _stale(judgements, afresh, knowledge)
@@ -173,7 +169,7 @@ def _checks_lines(
             item,
             checks[item.check],
             knowledge,
-            patient,
+            models,
             "measured now" if item.check in afresh else _committed(item, stale),
         )
     )
@@ -201,7 +197,7 @@ def _check_lines(
     item: Judgement,
     check: Check,
     knowledge: Knowledge,
-    patient: Built | None,
+    models: Mapping[str, Built],
     result: str,
 ) -> Iterator[Line]:
     found, row = item.outcome, knowledge.expectations[check.expectation]
@@ -220,8 +216,10 @@ def _check_lines(
     clear = "" if not margin(found) or found.is_clear or found.n_world < 2 else ": not clear"
     yield told("margin", f"{margin(found)}{clear}".removeprefix("margin "), depth=1)
     yield told("control", _control(item, check, row), depth=1)
-    if patient is not None and row.path:
-        yield told("path", path_words(row.path, patient), depth=1)
+    if row.id in models:
+        model = models[row.id]
+        yield told("path", path_words(row.path, model), depth=1)
+        yield told("model", model.model.name, depth=1)
     yield told("result", result, depth=1)
 
 
@@ -287,25 +285,23 @@ def _other_references(claim: Claim, knowledge: Knowledge) -> tuple[Part, ...]:
 
 
 def _turning(
-    entry: Entry, rows: Sequence[Expectation], patient: Built | None, knowledge: Knowledge
+    entry: Entry, rows: Sequence[Expectation], models: Mapping[str, Built], knowledge: Knowledge
 ) -> Iterator[str]:
     for item, row in zip(entry.judgements, rows, strict=True):
         for sentence in check_sentences(item, row):
             yield f"{item.check}: {sentence}" if len(rows) > 1 else sentence
-    yield from _model_sentences(rows, patient, knowledge)
+    yield from _model_sentences(rows, models, knowledge)
 
 
 def _model_sentences(
-    rows: Sequence[Expectation], patient: Built | None, knowledge: Knowledge
+    rows: Sequence[Expectation], models: Mapping[str, Built], knowledge: Knowledge
 ) -> Iterator[str]:
     """Yield which parameters of the paths are known least: where the model would have to move."""
-    if patient is None:
-        return
-    paths = [row.path for row in rows if row.path]
+    paths = [(row.path, models[row.id]) for row in rows if row.id in models]
     known_least = [
         f"{row.id} ({row.value:g}{_unit(row.unit)}, {row.status}, widened spread "
         f"{row.widened_spread:.2g} on the {row.scale} scale)"
-        for row in least_known(paths, patient, knowledge)
+        for row in least_known(paths, knowledge)
     ]
     if known_least:
         yield (

@@ -9,7 +9,7 @@ from cxaxis.knowledge.checks import Knowledge
 from cxaxis.knowledge.wirings import WiringOption
 from cxaxis.models.graph import equations_of
 from cxaxis.models.wiring import PATIENT_WIRINGS, switches_of
-from cxaxis.report.built import PATIENT, Built, built_models, built_patient, reach_part, short_unit
+from cxaxis.report.built import PATIENT, SIMULATED, Built, built_models, reach_part, short_unit
 from cxaxis.report.outline import Line, Outline, Part, told
 from cxaxis.report.record_parts import named_all
 
@@ -21,8 +21,10 @@ def quantity_outline(
     models = [item for item in built_models(knowledge) if name in item.model.units]
     first = models[0]
     parts = [part for item in models for part in _quantity_parts(name, item, knowledge)]
-    if first.model.name == PATIENT:
-        parts.append(reach_part({name}, knowledge, judgements, first))
+    simulated = [item for item in models if item.model.name in SIMULATED]
+    if simulated:
+        names = {item.model.name: {name} for item in simulated}
+        parts.append(reach_part(names, knowledge, judgements, simulated))
     unit = short_unit(first.model.units[name])
     in_unit = "dimensionless" if unit == "1" else f"in {unit}"
     return Outline(
@@ -95,7 +97,11 @@ def wiring_outline(
     judgements: Mapping[str, Judgement],
 ) -> Outline:
     """Return the options of a wiring, what each rests on, and where it enters the model."""
-    patient = built_patient(knowledge)
+    models = [item for item in built_models(knowledge) if item.model.name in SIMULATED]
+    switched = {
+        item.model.name: set(switches_of(name)) & item.model.units.keys() for item in models
+    }
+    reach = reach_part(switched, knowledge, judgements, models)
     lines = [line for option in options for line in _option_lines(option, knowledge)]
     if name not in PATIENT_WIRINGS:
         switches = ", ".join(switches_of(name))
@@ -109,9 +115,11 @@ def wiring_outline(
             parts=(
                 Part(title="Options", lines=tuple(lines)),
                 Part(title="In the cell model", lines=place),
+                reach,
             ),
         )
     switch = f"switch_{name}"
+    patient = next(item for item in models if item.model.name == PATIENT)
     acts_on = patient.acts_on.get(switch, frozenset())
     target = patient.listed(acts_on) or "nothing"
     return Outline(
@@ -130,7 +138,7 @@ def wiring_outline(
                     ),
                 ),
             ),
-            reach_part({switch}, knowledge, judgements, patient),
+            reach,
         ),
     )
 

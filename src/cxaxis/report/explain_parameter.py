@@ -14,7 +14,7 @@ from cxaxis.knowledge.evidence import Evidence
 from cxaxis.knowledge.parameters import UNIFORM_SHARES, Parameter
 from cxaxis.knowledge.relevance import has_score
 from cxaxis.knowledge.widening import relevance_words, widening_words
-from cxaxis.report.built import PATIENT, Built, built_models, reach_part
+from cxaxis.report.built import SIMULATED, Built, built_models, reach_part
 from cxaxis.report.outline import Line, Outline, Part, told
 from cxaxis.report.record_parts import evidence_lines
 
@@ -37,8 +37,8 @@ def parameter_outline(
 ) -> Outline:
     """Return everything about a parameter: ground, spread, place in the models, reach."""
     models = built_models(knowledge)
-    patient = next(item for item in models if item.model.name == PATIENT)
-    constants = set(patient.model.constants_of(row.id))
+    simulated = [item for item in models if item.model.name in SIMULATED]
+    constants = {item.model.name: set(item.model.constants_of(row.id)) for item in simulated}
     unit = "" if row.unit in {"1", "dimensionless"} else f" {row.unit}"
     return Outline(
         id=row.id,
@@ -56,7 +56,7 @@ def parameter_outline(
             Part(title="How it is drawn", lines=tuple(_draw_lines(row))),
             _evidence_part(row, knowledge),
             Part(title="In the models", lines=tuple(_place_lines(row, models))),
-            reach_part(constants, knowledge, judgements, patient),
+            reach_part(constants, knowledge, judgements, simulated),
         ),
     )
 
