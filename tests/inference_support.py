@@ -7,7 +7,7 @@ from cxaxis.inference.objective import Objective, load_objective
 from cxaxis.knowledge.cell_fit import CellFit, load_cell_fit
 
 FREE = ("kd_arrestin_ackr3", "kd_arrestin_cxcl12_ackr3", "k_recycle_late_ackr3")
-READOUT = "arrestin_ackr3_fold"
+READOUT = "arrestin_ackr3_signal"
 
 
 def small_tables() -> CellFit:

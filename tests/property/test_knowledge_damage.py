@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxaxis.core.errors import Finding, Severity
+from cxaxis.knowledge.antagonist_classes import read_antagonist_classes
 from cxaxis.knowledge.audits import read_audits
 from cxaxis.knowledge.caveats import read_caveats, read_contradictions
 from cxaxis.knowledge.cell_contexts import load_cell_contexts, read_cell_contexts
+from cxaxis.knowledge.cell_fit import load_cell_fit, read_points, read_priors, read_readouts
 from cxaxis.knowledge.cell_observations import read_cell_observations
 from cxaxis.knowledge.claims import (
     load_claims,
@@ -15,10 +17,11 @@ from cxaxis.knowledge.claims import (
     read_claims,
     read_review_references,
 )
+from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.evidence import load_evidence, load_references, read_evidence
 from cxaxis.knowledge.expectations import read_expectations
 from cxaxis.knowledge.hazard_ratios import read_hazard_ratios
-from cxaxis.knowledge.parameters import read_parameters
+from cxaxis.knowledge.parameters import load_parameters, read_parameters
 from cxaxis.knowledge.registry import read_registry
 from cxaxis.knowledge.relevance import read_relevance_rules
 from cxaxis.knowledge.tables import read_bytes
@@ -28,6 +31,13 @@ REFERENCES = load_references()
 EVIDENCE = load_evidence(references=REFERENCES)
 NUMBERED = load_review_references(references=REFERENCES)
 CONTEXTS = load_cell_contexts()
+CLASSES = {
+    "evidence": EVIDENCE,
+    "drugs": load_drugs(evidence=EVIDENCE),
+    "parameters": load_parameters(evidence=EVIDENCE),
+}
+PARAMETERS = load_parameters(evidence=EVIDENCE)
+READOUTS = load_cell_fit().readouts
 CLAIMS = load_claims(review_references=NUMBERED)
 REST = {"claims": CLAIMS, "evidence": EVIDENCE, "references": REFERENCES}
 READERS = {
@@ -44,10 +54,16 @@ READERS = {
         path, evidence=EVIDENCE, references=REFERENCES
     ),
     "waits.tsv": lambda path: read_waits(path, claims=CLAIMS),
+    "antagonist_classes.tsv": lambda path: read_antagonist_classes(path, **CLASSES),
     "cell_contexts.tsv": lambda path: read_cell_contexts(path, evidence=EVIDENCE),
     "cell_observations.tsv": lambda path: read_cell_observations(
         path, evidence=EVIDENCE, contexts=CONTEXTS
     ),
+    "cell_readouts.tsv": read_readouts,
+    "cell_points.tsv": lambda path: read_points(
+        path, readouts=READOUTS, contexts=CONTEXTS, evidence=EVIDENCE
+    ),
+    "cell_priors.tsv": lambda path: read_priors(path, parameters=PARAMETERS),
     "hazard_ratios.tsv": lambda path: read_hazard_ratios(
         path, evidence=EVIDENCE, references=REFERENCES
     ),

@@ -36,6 +36,7 @@ def test_the_list_names_every_assay_and_every_kind_of_cell(cxaxis):
         ("inputs", "pertussis_toxin"),
         ("mechanisms", "heterodimer=blunts_gi"),
         ("contexts", "eca109"),
+        ("drugs", "slow_off_inverse_agonist"),
     ],
 )
 def test_each_list_can_be_asked_for_alone(cxaxis, what, named):
@@ -99,6 +100,38 @@ def test_settings_parameters_and_mechanisms_reach_the_cell(cxaxis):
     assert "pertussis_toxin" not in answer.out.split("Speaks to")[0]
 
 
+def test_a_drug_is_printed_with_its_doses_and_written_under_its_name(cxaxis, tmp_path):
+    drug = ("--drug", "competitive", "--drug-nM", "0,1000", "--condition", "control")
+    answer = cxaxis("cell", "assay", "calcium", *QUICK, *drug, "-o", "out")
+    assert (answer.code, answer.err) == (0, "")
+    for told in ("Drug, nM", "neutral competitive antagonist (competitive) at 0, 1000 nM"):
+        assert told in " ".join(answer.out.split())
+    with (tmp_path / "out" / "calcium_cxcr4_only_competitive.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["drug"], row["drug_nM"]) for row in rows} == {
+        ("competitive", "0.0"),
+        ("competitive", "1000.0"),
+    }
+
+
+def test_a_dose_response_in_the_drug_prints_where_half_is_blocked(cxaxis):
+    answer = cxaxis(
+        *("cell", "assay", "dose_response", "--readout", "calcium_nM", "--cxcl12-nM", "10"),
+        *("--drug", "competitive", "--drug-nM", "0,10,30,100,300,1000"),
+    )
+    assert answer.code == 0
+    assert "Half at drug, nM" in answer.out
+
+
+def test_measurements_stand_beside_one_dose_of_a_drug(cxaxis, tmp_path):
+    lines = ["readout,value,unit,time_s,cxcl12_nM", "calcium,100,nM,0,100"]
+    (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    drug = ("--drug", "competitive", "--drug-nM", "0,10")
+    answer = cxaxis("cell", "assay", "calcium", *QUICK, *drug, "--data", "mine.csv")
+    assert answer.code == 2
+    assert "readings of a file stand beside one dose" in answer.err
+
+
 def test_measurements_reach_the_comparison(cxaxis, tmp_path, monkeypatch):
     lines = ["readout,value,unit,time_s,cxcl12_nM", "calcium,100,nM,0,100", "calcium,300,nM,30,100"]
     (tmp_path / "mine.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -137,6 +170,11 @@ def test_a_bad_file_of_measurements_is_told_with_the_other_mistakes(cxaxis, tmp_
         (("calcium", "--set", "cxcr4_gene"), "is not ID=NUMBER"),
         (("calcium", "--set", "cxcr4_gen=0.2"), "Did you mean cxcr4_gene"),
         (("calcium", "--draws", "many"), "'many' is no whole number"),
+        (("calcium", "--drug", "nanobodi", "--drug-nM", "1"), "Did you mean nanobody?"),
+        (("calcium", "--drug", "nanobody"), "needs its concentrations"),
+        (("calcium", "--drug-nM", "1"), "is the dose of no drug"),
+        (("calcium", "--drug", "nanobody", "--drug-nM", "x"), "'x' is no number"),
+        (("calcium", "--drug", "nanobody", "--drug-nM=-1"), "-1 is no concentration"),
     ],
 )
 def test_each_mistake_is_one_line_with_its_cure(cxaxis, words, told):

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Final
 
 from cxaxis.knowledge.cell_fit import load_cell_fit
-from cxaxis.knowledge.posteriors import cell_posterior_file, load_cell_posterior
+from cxaxis.knowledge.posteriors import load_cell_posterior
 from cxaxis.models.build import build
 from cxaxis.models.graph import dependencies
 
@@ -47,13 +47,11 @@ def learned(draw: int) -> Mapping[str, float]:
     Parameter -> value in the unit of the parameter table.
     """
     draws = _posterior()
-    return draws[draw % len(draws)] if draws else {}
+    return draws[draw % len(draws)]
 
 
 @cache
 def _posterior() -> tuple[Mapping[str, float], ...]:
-    if not cell_posterior_file().is_file():
-        return ()
     draws = load_cell_posterior()
     return tuple(draws[number] for number in sorted(draws))
 

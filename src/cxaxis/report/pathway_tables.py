@@ -40,6 +40,7 @@ Glyph = Literal[
 ]
 Place = Literal["outside", "membrane", "cytosol", "reticulum", "nucleus", "fates"]
 LabelForm = Literal["level", "up", "two"]
+_BESIDE: Final[tuple[LabelForm, ...]] = ("up", "two")
 Part = Literal["receptors", "signals", "genes", "fates"]
 ArrowKind = Literal["conversion", "stimulation", "inhibition"]
 Point = tuple[float, float]
@@ -360,9 +361,9 @@ def _points(text: str) -> tuple[Point, ...] | None:
 
 
 def _label(row: Row) -> tuple[tuple[Point, ...] | None, LabelForm]:
-    for form in ("up", "two"):
+    for form in _BESIDE:
         if row["label"].endswith(f",{form}"):
-            return _points(row["label"].removesuffix(f",{form}")), cast("LabelForm", form)
+            return _points(row["label"].removesuffix(f",{form}")), form
     return _points(row["label"]), "level"
 
 
