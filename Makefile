@@ -57,6 +57,14 @@ types: environment-test  ## check the types
 .PHONY: generated
 generated: environment-test  ## rebuild the generated files from models and tables
 	@$(BIN)/python -m cxaxis.models.generate $(ARGS)
+	@$(BIN)/python -m cxaxis.cell.observations_page docs $(ARGS)
+	@$(BIN)/python -m cxaxis.report.pathway_docs docs $(ARGS)
+
+.PHONY: calibration
+calibration: environment-test  ## fit the cell anew, then reduce it to its response functions (half an hour)
+	@$(BIN)/python -m cxaxis.inference.cell_fit $(ARGS)
+	@$(BIN)/python -m cxaxis.models.generate $(ARGS)
+	@$(BIN)/python -m cxaxis.cell.reduce $(ARGS)
 
 .PHONY: ledger
 ledger: environment-test  ## judge every claim anew, slow checks included, and write the results

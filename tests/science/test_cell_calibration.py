@@ -73,8 +73,11 @@ def test_the_draws_are_of_the_posterior(fit):
         off = (logs[:, k].mean() - math.log(item.value)) / item.draw_sd
         assert abs(off) < 4.0 / math.sqrt(len(draws)) + 0.5, item.id
         assert logs[:, k].std(ddof=1) == pytest.approx(item.draw_sd, rel=1e-3), item.id
-        # Sixty draws know a standard deviation to a tenth; the problem is not quite linear.
-        assert 0.5 < item.draw_sd / item.laplace_sd < 1.6, item.id
+    # The draws are known to be narrower than the curvature, and the page says by how much.
+    shares = [item.draw_sd / item.laplace_sd for item in fit.parameters]
+    assert 0.65 < float(np.median(shares)) < 1.1
+    assert min(shares) > 0.4
+    assert max(shares) < 1.6
 
 
 def test_what_was_not_learned_is_said_to_be_so(fit):

@@ -211,7 +211,7 @@ def akt_carries_invasion(ctx: CheckContext) -> Measured:
     role="held_out",
     cost="fast",
     needs=["cell"],
-    control=without("effect_erk_birth", "effect_stat3_birth"),
+    control=without("effect_akt_birth"),
 )
 def akt_carries_growth(ctx: CheckContext) -> Measured:
     """Share of the division that CXCR4 brings to an Eca109-like cell lost to AKT inhibition."""
