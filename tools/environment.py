@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 ENVIRONMENT_PYTHON = ENVIRONMENT / "bin" / "python"
+# Pure Python that its authors publish without a wheel; nothing is compiled.
+PUBLISHED_AS_SOURCE = "petab"
 STAMP = ENVIRONMENT / "cxaxis-environment.json"
 
 # Where packages come from is the user's affair; everything else in a PIP_* variable (a target
@@ -84,7 +86,8 @@ def prepare(kind: str, *, this_python: bool) -> None:
         make_environment()
     lock = ROOT / "requirements" / f"{kind}.txt"
     say(f"installing the locked packages of requirements/{lock.name} (a minute or two, once)")
-    pip("install", "--require-hashes", "--only-binary", ":all:", "-r", str(lock))
+    wheels = ("--only-binary", ":all:", "--no-binary", PUBLISHED_AS_SOURCE)
+    pip("install", "--require-hashes", *wheels, "-r", str(lock))
     say("installing cxaxis itself")
     pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     STAMP.write_text(json.dumps({"kind": kind, "key": key_of(kind)}) + "\n", encoding="utf-8")

@@ -239,7 +239,7 @@ def test_a_slow_drug_is_not_surmounted_within_minutes_and_a_fast_one_is():
 @pytest.mark.parametrize(
     ("kind", "koff", "least", "most"),
     [
-        ("slow_off_inverse_agonist", None, 0.5, 1.0),
+        ("slow_off_inverse_agonist", None, 0.25, 1.0),
         ("slow_off_inverse_agonist", 0.01, -0.5, 0.1),
         ("competitive", None, -0.5, 0.1),
     ],

@@ -1,0 +1,1 @@
+"""Generated: response functions, their coefficients and their errors."""
