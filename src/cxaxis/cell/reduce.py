@@ -56,7 +56,8 @@ logger = logging.getLogger(__name__)
 # Raised when the form or the way of fitting changes, so that committed files become stale.
 FORM_VERSION: Final = 1
 FILES: Final = (COEFFICIENT_FILE, ERROR_FILE, ANTIMONY_FILE, KERNEL_FILE)
-N_DRAW: Final = 4
+# Each further draw adds a set for every wiring that matters, half a minute to a minute each.
+N_DRAW: Final = 1
 # A wiring matters if it moves any output by this much of full scale.
 _MATTERS: Final = 1e-6
 _N_MATTERS: Final = 256
