@@ -30,6 +30,7 @@ TOO_SMALL = {
     "cells_without_own_cxcl12_keep_direction",
     "knock_down_lowers_invasion",
     "macrophage_cytokine_needs_cxcr4",
+    "mir9_lowers_the_effect_of_an_antagonist",
 }
 # What stands against the effect is broken, not the effect.
 TURNED = {"cells_without_own_cxcl12_keep_direction", "macrophage_cytokine_needs_cxcr4"}
