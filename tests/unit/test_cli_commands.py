@@ -211,7 +211,9 @@ def test_ctrl_c_from_the_keyboard_reaches_a_running_command(tmp_path):
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "Interrupted.\n")
+    # A second look at the signal while the interpreter closes ends it by the signal itself.
+    assert process.returncode in (130, -signal.SIGINT)
+    assert (out, err) == ("", "Interrupted.\n")
     assert not (tmp_path / "cohort" / "manifest.json").exists()
 
 
