@@ -13,6 +13,7 @@ class Outcome(Enum):
     """Why one virtual patient's simulation stopped."""
 
     COMPLETED = "completed"
+    EVENT = "event"
     STEP_TOO_SMALL = "step_too_small"
     NON_FINITE = "non_finite"
     NEGATIVE_STATE = "negative_state"
@@ -21,11 +22,12 @@ class Outcome(Enum):
     @property
     def is_failure(self) -> bool:
         """Whether the trajectory after `PatientOutcome.time` is missing."""
-        return self is not Outcome.COMPLETED
+        return self not in (Outcome.COMPLETED, Outcome.EVENT)
 
 
 ADVICE = {
     Outcome.COMPLETED: "",
+    Outcome.EVENT: "",
     Outcome.STEP_TOO_SMALL: "Loosen rtol, or look for a rate that became extreme.",
     Outcome.NON_FINITE: "A state overflowed: check the parameters of this patient.",
     Outcome.NEGATIVE_STATE: "A concentration fell below zero: tighten atol.",
@@ -44,8 +46,8 @@ class PatientOutcome:
     time
         Time reached, in the model's time unit.
     state
-        Name of the state that moved fastest relative to its size when the solver gave up,
-        empty on success.
+        Name of the state that moved fastest relative to its size when the solver gave up, or
+        of the event that ended the course; empty on completion.
     message
         The solver's own words, empty on success.
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError
@@ -105,6 +106,9 @@ class SimulationResult:
         One per patient.
     tolerances
         What the solver was asked for.
+    steps
+        Steps attempted per patient, shape ``(n_patient,)``; None where the engine does not
+        say.
     """
 
     times: FloatArray
@@ -112,6 +116,7 @@ class SimulationResult:
     values: FloatArray
     outcomes: tuple[PatientOutcome, ...]
     tolerances: Tolerances
+    steps: NDArray[np.int64] | None = None
 
     def of(self, name: str) -> FloatArray:
         """Return one output, shape ``(n_patient, n_time)``.
@@ -166,3 +171,29 @@ class Engine(Protocol):
             increase. A solver failure raises nothing: it is that patient's outcome.
         """
         ...
+
+
+def require_known(kind: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Raise `ModelValueError` for the first name that the model does not have."""
+    for name in names:
+        if name not in known:
+            msg = f"{kind} {name!r} is not in the model. {did_you_mean(name, known)}"
+            raise ModelValueError(msg)
+
+
+def checked_times(times: FloatArray, n_patient: int) -> FloatArray:
+    """Return output times with one row for all patients or one for each.
+
+    Raises
+    ------
+    ModelValueError
+        If the shape is wrong, a time is negative or no number, or times do not increase.
+    """
+    table = np.atleast_2d(np.asarray(times, dtype=np.float64))
+    if table.ndim != 2 or table.shape[0] not in (1, n_patient) or table.shape[1] == 0:
+        msg = f"times must have shape (n_time,) or ({n_patient}, n_time), got {np.shape(times)}."
+        raise ModelValueError(msg)
+    if not (np.isfinite(table).all() and (table >= 0).all() and (np.diff(table, axis=1) > 0).all()):
+        msg = "times must be finite, non-negative and strictly increasing."
+        raise ModelValueError(msg)
+    return table

@@ -7,7 +7,7 @@ rate added to its target through a constant of the model that this engine puts t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -15,11 +15,15 @@ from typing import Any
 import numpy as np
 
 from cxaxis.core.arrays import FloatArray
-from cxaxis.core.errors import ModelValueError
-from cxaxis.core.ids import did_you_mean
 from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine.doses import DoseTable, stops_of
-from cxaxis.engine.protocol import ParameterTable, SimulationResult, Tolerances
+from cxaxis.engine.protocol import (
+    ParameterTable,
+    SimulationResult,
+    Tolerances,
+    checked_times,
+    require_known,
+)
 
 # First step after every start and dose, in the model's time unit. CVODE's own guess starts
 # several decades lower and costs a sixth of the run in ramping up.
@@ -136,7 +140,7 @@ class _Loaded:
         roadrunner.Logger.disableLogging()
         document = libsbml.readSBMLFromString(sbml)
         self.symbols = _read_symbols(document.getModel())
-        _require("dose target", sorted(infused), self.symbols.doseable)
+        require_known("dose target", sorted(infused), self.symbols.doseable)
         self.runner = roadrunner.RoadRunner(with_infusions(sbml, infused))
         kinds = roadrunner.SelectionRecord
         self.start_selection = kinds.TIME | kinds.RATE | kinds.FLOATING | kinds.COMPARTMENT
@@ -170,32 +174,13 @@ def _load(sbml: str, infused: frozenset[str]) -> _Loaded:
     return _Loaded(sbml, infused)
 
 
-def _require(kind: str, names: Iterable[str], known: frozenset[str]) -> None:
-    """Raise `ModelValueError` for the first name that the model does not have."""
-    for name in names:
-        if name not in known:
-            msg = f"{kind} {name!r} is not in the model. {did_you_mean(name, known)}"
-            raise ModelValueError(msg)
-
-
 def _selection(output: str, symbols: _Symbols) -> str:
     if output.startswith("amount(") and output.endswith(")"):
         name = output[len("amount(") : -1]
-        _require("species", [name], symbols.species)
+        require_known("species", [name], symbols.species)
         return name
-    _require("output", [output], symbols.readable)
+    require_known("output", [output], symbols.readable)
     return f"[{output}]" if output in symbols.species else output
-
-
-def _check_times(times: FloatArray, n_patient: int) -> FloatArray:
-    table = np.atleast_2d(np.asarray(times, dtype=np.float64))
-    if table.shape[0] not in (1, n_patient) or table.shape[1] == 0:
-        msg = f"times must have shape (n_time,) or ({n_patient}, n_time), got {times.shape}."
-        raise ModelValueError(msg)
-    if (table < 0).any() or (np.diff(table, axis=1) <= 0).any():
-        msg = "times must be non-negative and strictly increasing."
-        raise ModelValueError(msg)
-    return np.broadcast_to(table, (n_patient, table.shape[1]))
 
 
 class ReferenceEngine:
@@ -218,10 +203,12 @@ class ReferenceEngine:
         infused = frozenset(d.target for d in doses.rows if d.duration > 0)
         loaded = _load(sbml, infused)
         symbols = loaded.symbols
-        _require("dose target", (dose.target for dose in doses.rows), symbols.doseable)
-        _require("parameter", parameters.names, symbols.settable)
+        require_known("dose target", (dose.target for dose in doses.rows), symbols.doseable)
+        require_known("parameter", parameters.names, symbols.settable)
         selections = [_selection(output, symbols) for output in outputs]
-        clock = _check_times(times, parameters.n_patient)
+        n_patient = parameters.n_patient
+        table = checked_times(times, n_patient)
+        clock = np.broadcast_to(table, (n_patient, table.shape[1]))
         loaded.set_tolerances(chosen)
         values = np.full((parameters.n_patient, clock.shape[1], len(outputs)), np.nan)
         outcomes = tuple(

@@ -1,0 +1,341 @@
+"""The kernels of one model: rates, factors, triggers and starting values as machine code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cxaxis.engine.elimination import factorise, solution
+from cxaxis.engine.emit import WHOLE, Code, Row, Rows
+from cxaxis.engine.expressions import Graph, Node
+from cxaxis.engine.rodas5p import N_STAGE
+from cxaxis.engine.system import System
+from cxaxis.engine.unit import Assignment, Places, Scratch, Unit, Values
+
+# A pivot this far below its row's entries has lost the digits that the result needs.
+SMALLEST_PIVOT = 1e-10
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows of a lane's memory that the kernels read and write.
+
+    Attributes
+    ----------
+    time, point, held
+        Where formulas are evaluated: time, state vector, held values.
+    right
+        Right-hand side of the linear system of a stage; rates are added to it.
+    inverse_step
+        ``1 / (gamma h)``.
+    small_pivot
+        1 where a pivot of the last factorisation was too small, else 0.
+    stages
+        Stage vectors, one after the other.
+    slope
+        Change of the rates in time alone; of no rows if no rate depends on time.
+    truth, residual
+        Triggers as 1 or 0, and numbers that change sign with them.
+    assigned, answer
+        Values that an event assigns; its delay or priority.
+    """
+
+    time: Row
+    point: Row
+    held: Row
+    right: Row
+    inverse_step: Row
+    small_pivot: Row
+    stages: Row
+    slope: Row
+    truth: Row
+    residual: Row
+    assigned: Row
+    answer: Row
+
+    def stage(self, index: int, n: int) -> Row:
+        """Return the rows of one stage vector."""
+        return Row(self.stages.start + index * n, n)
+
+
+class Formulas:
+    """What the kernels of a system compute, as nodes."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.graph: Graph = system.graph
+        self.n = len(system.states)
+
+    @cached_property
+    def rates(self) -> tuple[Node, ...]:
+        """Rate of every state."""
+        return tuple(state.rate for state in self.system.states)
+
+    @cached_property
+    def jacobian(self) -> dict[tuple[int, int], Node]:
+        """Non-zero entries of the Jacobian."""
+        leaf = {self.graph.state(j): j for j in range(self.n)}
+        return {
+            (i, leaf[node]): slope
+            for i, rate in enumerate(self.rates)
+            for node, slope in self.graph.gradient(rate).items()
+            if node in leaf
+        }
+
+    @cached_property
+    def slope(self) -> tuple[Node, ...]:
+        """Change of every rate in time alone; empty if there is none."""
+        time = self.graph.time()
+        slopes = tuple(self.graph.derivative(rate, time) for rate in self.rates)
+        return slopes if any(s != self.graph.zero for s in slopes) else ()
+
+    @cached_property
+    def triggers(self) -> tuple[Node, ...]:
+        """Trigger of every event."""
+        return tuple(event.trigger for event in self.system.events)
+
+    @cached_property
+    def residuals(self) -> tuple[Node, ...]:
+        """A number per event that is positive where the trigger holds and negative elsewhere."""
+        return tuple(residual(self.graph, trigger) for trigger in self.triggers)
+
+    def fixed(self, roots: Sequence[Node]) -> list[Node]:
+        """Return what can be computed once per patient: largest parts of held values alone."""
+        graph = self.graph
+        nodes = graph.reachable(roots)
+        moving = {"time", "state", "slot"}
+        fixed: dict[Node, bool] = {}
+        for node in nodes:
+            op, args, _ = graph.term(node)
+            fixed[node] = op not in moving and all(fixed[a] for a in args)
+        compound = {n for n in nodes if fixed[n] and graph.term(n).args and not graph.is_condition(n)}
+        used = {a for n in nodes if n not in compound for a in graph.term(n).args}
+        return sorted(compound & (used | set(roots)))
+
+
+def residual(graph: Graph, condition: Node) -> Node:
+    """Return a number that is positive where a condition holds and negative where it does not."""
+    op, args, _ = graph.term(condition)
+    if op in ("less", "less_equal"):
+        return graph.subtract(args[1], args[0])
+    if op == "and":
+        return graph.minimum(*(residual(graph, a) for a in args))
+    if op == "not":
+        return graph.negate(residual(graph, args[0]))
+    return graph.select(condition, graph.one, graph.constant(-1.0))
+
+
+class Kernels:
+    """Machine code of a model in a unit, and the memory it needs."""
+
+    def __init__(self, unit: Unit, formulas: Formulas, rows: Rows, *, pivoted: bool = False) -> None:
+        self.unit = unit
+        self.formulas = formulas
+        self.graph = formulas.graph
+        self.rows = rows
+        n, system = formulas.n, formulas.system
+        n_event = len(system.events)
+        widest = max((len(e.assignments) for e in system.events), default=0)
+        self.layout = Layout(
+            time=rows.take(),
+            point=rows.take(n),
+            held=rows.take(len(system.held)),
+            right=rows.take(n),
+            inverse_step=rows.take(),
+            small_pivot=rows.take(),
+            stages=rows.take(N_STAGE * n),
+            slope=rows.take(len(formulas.slope)),
+            truth=rows.take(n_event),
+            residual=rows.take(n_event),
+            assigned=rows.take(widest),
+            answer=rows.take(),
+        )
+        self._scratch = Scratch(rows)
+        self._set_fixed()
+        self.start_one = self._write_start()
+        self.rates = self._write_rates("rates", scalar=False)
+        self.rates_one = self._write_rates("rates_one", scalar=True)
+        self.factor, self.solve = self._write_pivoted() if pivoted else self._write_linear_algebra()
+        if system.events:
+            self.triggers = self._write_triggers("triggers", scalar=False)
+            self.triggers_one = self._write_triggers("triggers_one", scalar=True)
+            self.values_of_event = self._write_event_values()
+            self.assign_event = self._write_event_assignments()
+            self.delay_of_event = self._write_event_answer("delay_of_event", "delay", 0.0)
+            self.priority_of_event = self._write_event_answer(
+                "priority_of_event", "priority", float("-inf")
+            )
+
+    def places(self, known: Mapping[Node, Row] | None = None) -> Places:
+        """Return where formulas find their leaves."""
+        layout = self.layout
+        return Places(
+            time=layout.time,
+            states=layout.point,
+            held=layout.held,
+            known=self.fixed_rows if known is None else known,
+        )
+
+    def _set_fixed(self) -> None:
+        formulas = self.formulas
+        roots = [
+            *formulas.rates,
+            *formulas.jacobian.values(),
+            *formulas.slope,
+            *formulas.triggers,
+            *formulas.residuals,
+        ]
+        nodes = formulas.fixed(roots)
+        taken = self.rows.take(len(nodes))
+        self.fixed_rows = {node: taken[k] for k, node in enumerate(nodes)}
+        assignments = [Assignment(row, node) for node, row in self.fixed_rows.items()]
+        self.fix_one = self.unit.formulas(
+            "fix_one", self.graph, assignments, self.places({}), self._scratch, scalar=True
+        )
+
+    def _write_start(self) -> Any:
+        system, layout = self.formulas.system, self.layout
+        assignments = [
+            Assignment(layout.point[i], state.start) for i, state in enumerate(system.states)
+        ] + [
+            Assignment(layout.held[i], held.start)
+            for i, held in enumerate(system.held)
+            if held.start is not None
+        ]
+        return self.unit.formulas(
+            "start_one", self.graph, assignments, self.places({}), self._scratch, scalar=True
+        )
+
+    def _write_rates(self, name: str, *, scalar: bool) -> Any:
+        assignments = [
+            Assignment(self.layout.right[i], rate, adds=True)
+            for i, rate in enumerate(self.formulas.rates)
+            if rate != self.graph.zero
+        ]
+        return self.unit.formulas(
+            name, self.graph, assignments, self.places(), self._scratch, scalar=scalar
+        )
+
+    def _matrix(self) -> dict[tuple[int, int], Node]:
+        graph = self.graph
+        matrix = {
+            place: graph.negate(slope) for place, slope in self.formulas.jacobian.items()
+        }
+        step = graph.slot(self.layout.inverse_step.start)
+        for i in range(self.formulas.n):
+            matrix[i, i] = graph.add(step, matrix.get((i, i), graph.zero))
+        return matrix
+
+    def _slope_assignments(self) -> list[Assignment]:
+        return [
+            Assignment(self.layout.slope[i], node) for i, node in enumerate(self.formulas.slope)
+        ]
+
+    def _write_linear_algebra(self) -> tuple[Any, Any]:
+        graph, layout, n = self.graph, self.layout, self.formulas.n
+        matrix = self._matrix()
+        factors = factorise(graph, matrix, n)
+        taken = self.rows.take(len(factors.entries))
+        row_of = {place: taken[k] for k, place in enumerate(factors.entries)}
+        sizes = [graph.zero] * n
+        for (i, _), node in matrix.items():
+            sizes[i] = graph.add(sizes[i], graph.unary("absolute", node))
+        sound = graph.truth(True)
+        for i, pivot in factors.pivots.items():
+            limit = graph.multiply(sizes[i], graph.constant(SMALLEST_PIVOT))
+            small = graph.compare("less", graph.unary("absolute", pivot), limit)
+            sound = graph.both(sound, graph.negation(small))
+        assignments = [
+            *(Assignment(row_of[place], node) for place, node in factors.entries.items()),
+            *self._slope_assignments(),
+            Assignment(layout.small_pivot, graph.negation(sound)),
+        ]
+        factor = self.unit.formulas("factor", graph, assignments, self.places(), self._scratch)
+        entry = {place: graph.slot(row.start) for place, row in row_of.items()}
+        right = [graph.slot(layout.right[i].start) for i in range(n)]
+        unknowns = solution(graph, factors, entry, right)
+        solve = self.unit.formulas(
+            "solve",
+            graph,
+            [Assignment(Row(i), node) for i, node in enumerate(unknowns)],
+            self.places(),
+            self._scratch,
+            elsewhere=True,
+        )
+        return factor, solve
+
+    def _write_pivoted(self) -> tuple[Any, Any]:
+        from cxaxis.engine.pivoting import write_pivoted
+
+        graph, n = self.graph, self.formulas.n
+        dense = self.rows.take(n * n)
+        matrix = self._matrix()
+        assignments = [
+            *(
+                Assignment(dense[i * n + j], matrix.get((i, j), graph.zero))
+                for i in range(n)
+                for j in range(n)
+            ),
+            *self._slope_assignments(),
+        ]
+        fill = self.unit.formulas("fill", graph, assignments, self.places(), self._scratch)
+        order = self.rows.take(n)
+        return write_pivoted(self.unit, fill, self.layout, dense, order, n)
+
+    def _write_triggers(self, name: str, *, scalar: bool) -> Any:
+        layout, formulas = self.layout, self.formulas
+        assignments = [
+            *(Assignment(layout.truth[k], node) for k, node in enumerate(formulas.triggers)),
+            *(Assignment(layout.residual[k], node) for k, node in enumerate(formulas.residuals)),
+        ]
+        return self.unit.formulas(
+            name, self.graph, assignments, self.places(), self._scratch, scalar=scalar
+        )
+
+    # Events are rare: one scalar function each, that branches to the event asked for. Held
+    # values may just have changed, so nothing computed earlier is used.
+
+    def _by_event(self, name: str, write: Any) -> Any:
+        function, code, (event,) = self.unit.function(name, scalar=True, extra=[WHOLE])
+        builder = code.builder
+        end = builder.append_basic_block("end")
+        switch = builder.switch(event, end)
+        for k, each in enumerate(self.formulas.system.events):
+            block = builder.append_basic_block(f"event{k}")
+            switch.add_case(k, block)
+            builder.position_at_end(block)
+            write(code, each)
+            builder.branch(end)
+        builder.position_at_end(end)
+        builder.ret_void()
+        return function
+
+    def _write_event_values(self) -> Any:
+        def write(code: Code, event: Any) -> None:
+            values = Values(code, self.graph, self.places({}))
+            for k, (_, node) in enumerate(event.assignments):
+                code.store(self.layout.assigned[k], values.of(node))
+
+        return self._by_event("values_of_event", write)
+
+    def _write_event_assignments(self) -> Any:
+        def write(code: Code, event: Any) -> None:
+            for k, (target, _) in enumerate(event.assignments):
+                home = self.layout.point if target.kind == "state" else self.layout.held
+                code.store(home[target.index], code.load(self.layout.assigned[k]))
+
+        return self._by_event("assign_event", write)
+
+    def _write_event_answer(self, name: str, part: str, otherwise: float) -> Any:
+        def write(code: Code, event: Any) -> None:
+            node = getattr(event, part)
+            value = (
+                code.number(otherwise)
+                if node is None
+                else Values(code, self.graph, self.places({})).of(node)
+            )
+            code.store(self.layout.answer, value)
+
+        return self._by_event(name, write)

@@ -1,0 +1,169 @@
+"""From modules to running code: the processor, the compiler, the cache of compiled models."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+#: Bump when the generated code or the table that it reads changes its meaning.
+FORMAT = 1
+_MAGIC = b"cxaxis machine code\n"
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The processor that code is made for.
+
+    Attributes
+    ----------
+    name, features
+        As LLVM calls them.
+    lanes
+        Doubles in its widest vector: 8, 4 or 2.
+    """
+
+    name: str
+    features: str
+    lanes: int
+
+
+@lru_cache(maxsize=1)
+def this_processor() -> Processor:
+    """Return the processor that runs this."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    lanes = 8 if features.get("avx512f") else 4 if features.get("avx") else 2
+    return Processor(llvm.get_host_cpu_name(), features.flatten(), lanes)
+
+
+def cache_directory() -> Path:
+    """Return where compiled models are kept: ``CXAXIS_CACHE_DIR`` or the user's cache."""
+    given = os.environ.get("CXAXIS_CACHE_DIR")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cxaxis"
+
+
+def cache_key(*parts: object) -> str:
+    """Return the name under which code made from ``parts`` is kept.
+
+    The processor, the operating system and the version of LLVM are part of it.
+    """
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    processor = this_processor()
+    said = (FORMAT, llvmlite.__version__, llvm.llvm_version_info, sys.platform, processor, *parts)
+    return hashlib.blake2b(repr(said).encode(), digest_size=20).hexdigest()
+
+
+def compiled(key: str, make: Callable[[], tuple[str, Sequence[int]]]) -> tuple[bytes, list[int]]:
+    """Return object code and numbers that belong to it, from the cache if they are there.
+
+    Parameters
+    ----------
+    key
+        From `cache_key`.
+    make
+        Gives the module as text and the numbers to keep beside the code.
+
+    Notes
+    -----
+    A cache that cannot be read is rebuilt, and one that cannot be written is done without.
+    """
+    path = cache_directory() / "kernels" / f"{key}.bin"
+    kept = _read(path)
+    if kept is not None:
+        return kept
+    text, numbers = make()
+    code = emit_object(text)
+    _write(path, code, list(numbers))
+    return code, list(numbers)
+
+
+def _read(path: Path) -> tuple[bytes, list[int]] | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, body = content[:20], content[20:]
+    if hashlib.blake2b(body, digest_size=20).digest() != digest or not body.startswith(_MAGIC):
+        return None
+    head, _, code = body[len(_MAGIC) :].partition(b"\n")
+    return code, [int(word) for word in head.split()]
+
+
+def _write(path: Path, code: bytes, numbers: list[int]) -> None:
+    body = _MAGIC + " ".join(map(str, numbers)).encode() + b"\n" + code
+    content = hashlib.blake2b(body, digest_size=20).digest() + body
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        Path(file.name).replace(path)
+    except OSError:
+        return
+
+
+def emit_object(text: str) -> bytes:
+    """Compile a module for this processor and return its object code.
+
+    No optimisation passes run: the formulas come with common parts already shared.
+    """
+    import llvmlite.binding as llvm
+
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_default_triple()
+    module.verify()
+    code: bytes = _target_machine().emit_object(module)
+    return code
+
+
+def _target_machine() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    processor = this_processor()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=processor.name, features=processor.features, opt=2, reloc="pic", codemodel="small"
+    )
+
+
+class Loaded:
+    """Object code in memory, ready to be called; keeps it there as long as it lives."""
+
+    _count = 0
+
+    def __init__(self, objects: Sequence[bytes], entry: str) -> None:
+        import llvmlite.binding as llvm
+
+        builder = llvm.JITLibraryBuilder().add_current_process()
+        for each in objects:
+            builder = builder.add_object_img(each)
+        self._tracker = builder.export_symbol(entry).link(_linker(), _library_name())
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+        # Functions called through ctypes run without the interpreter's lock.
+        self.call = kind(self._tracker[entry])
+
+
+@lru_cache(maxsize=1)
+def _linker() -> Any:
+    import llvmlite.binding as llvm
+
+    return llvm.create_lljit_compiler(_target_machine(), use_jit_link=False)
+
+
+def _library_name() -> str:
+    Loaded._count += 1
+    return f"model{Loaded._count}"

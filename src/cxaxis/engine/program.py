@@ -1,0 +1,268 @@
+"""A system turned into machine code for one processor, and run on batches."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxaxis.core.arrays import FloatArray
+from cxaxis.engine.job import pack
+from cxaxis.engine.machine import Loaded, cache_key, compiled
+from cxaxis.engine.system import System
+
+# Bytes to which the memory of a lane group is aligned: a cache line.
+ALIGNMENT = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedules:
+    """Doses as the machine code reads them.
+
+    Attributes
+    ----------
+    of_patient
+        Schedule of every patient, shape ``(n_patient,)``.
+    first_stop
+        First stop of every schedule and the end of the last, shape ``(n_schedule + 1,)``.
+    times
+        Time of every stop, the model's unit.
+    first_change
+        First change of every stop and the end of the last, shape ``(n_stop + 1,)``.
+    row, sets, amount
+        Per change: the row of a lane's memory, whether it is set (else added to), by how much.
+    """
+
+    of_patient: NDArray[np.int64]
+    first_stop: NDArray[np.int64]
+    times: FloatArray
+    first_change: NDArray[np.int64]
+    row: NDArray[np.int64]
+    sets: NDArray[np.int64]
+    amount: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a program is run on.
+
+    Attributes
+    ----------
+    columns, table
+        Places of the held values that differ between patients, and those values, shape
+        ``(n_patient, n_column)``.
+    times
+        Output times, shape ``(n_time,)`` or ``(n_patient, n_time)``.
+    schedules
+        Doses.
+    relative, absolute, max_steps
+        Error control; attempts after which a patient is given up.
+    """
+
+    columns: NDArray[np.int64]
+    table: FloatArray
+    times: FloatArray
+    schedules: Schedules
+    relative: float
+    absolute: float
+    max_steps: int
+
+    @property
+    def n_patient(self) -> int:
+        """Number of patients."""
+        return int(self.table.shape[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchResult:
+    """What the machine code leaves; statuses are those of `cxaxis.engine.job`."""
+
+    outputs: FloatArray
+    status: NDArray[np.int64]
+    end_time: FloatArray
+    culprit: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    rejections: NDArray[np.int64]
+
+
+class Program:
+    """A compiled system with the outputs asked for.
+
+    Parameters
+    ----------
+    system
+        With at least one state.
+    outputs
+        Nodes of the system's graph.
+    lanes
+        Patients that one instruction handles: 1, 2, 4 or 8.
+    pivoted
+        Whether the linear systems are solved densely with row pivoting.
+    """
+
+    def __init__(
+        self, system: System, outputs: Sequence[int], *, lanes: int, pivoted: bool = False
+    ) -> None:
+        self.system = system
+        self.lanes = lanes
+        self.n_output = len(outputs)
+        print_of_system = fingerprint(system)
+        main, (rows,) = compiled(
+            cache_key("run", print_of_system, lanes, pivoted),
+            lambda: _model_module(system, lanes, pivoted),
+        )
+        read_out, (self._rows,) = compiled(
+            cache_key("observe", print_of_system, tuple(outputs), lanes, rows),
+            lambda: _output_module(system, outputs, lanes, rows),
+        )
+        self._code = Loaded([main, read_out], "run")
+
+    @property
+    def state_row(self) -> int:
+        """Row of the first state in a lane's memory: where boluses go."""
+        return 1
+
+    @property
+    def held_row(self) -> int:
+        """Row of the first held value in a lane's memory: where infusion rates go."""
+        return 1 + len(self.system.states)
+
+    def run(self, batch: Batch, *, threads: int = 1) -> BatchResult:
+        """Simulate every patient of a batch; nothing is raised for one that fails."""
+        n = batch.n_patient
+        n_time = batch.times.shape[-1]
+        result = BatchResult(
+            outputs=np.full((n, n_time, self.n_output), np.nan),
+            status=np.full(n, -1, dtype=np.int64),
+            end_time=np.zeros(n),
+            culprit=np.full(n, -1, dtype=np.int64),
+            steps=np.zeros(n, dtype=np.int64),
+            rejections=np.zeros(n, dtype=np.int64),
+        )
+        schedules = batch.schedules
+        job = pack(
+            n_patient=n,
+            next_patient=np.zeros(1, dtype=np.int64),
+            n_column=len(batch.columns),
+            columns=np.ascontiguousarray(batch.columns, dtype=np.int64),
+            table=np.ascontiguousarray(batch.table, dtype=np.float64),
+            defaults=np.array([h.value for h in self.system.held], dtype=np.float64),
+            n_time=n_time,
+            times=np.ascontiguousarray(batch.times, dtype=np.float64),
+            times_pitch=0 if batch.times.ndim == 1 else n_time,
+            n_output=self.n_output,
+            outputs=result.outputs,
+            schedule_of=schedules.of_patient,
+            first_stop=schedules.first_stop,
+            stop_times=schedules.times,
+            first_change=schedules.first_change,
+            change_row=schedules.row,
+            change_sets=schedules.sets,
+            change_amount=schedules.amount,
+            status=result.status,
+            end_time=result.end_time,
+            culprit=result.culprit,
+            steps=result.steps,
+            rejections=result.rejections,
+            relative=batch.relative,
+            absolute=batch.absolute,
+            max_steps=batch.max_steps,
+        )
+        self._work(job.table, max(1, min(threads, -(-n // self.lanes))))
+        return result
+
+    def _work(self, table: NDArray[np.int64], threads: int) -> None:
+        """Let threads take patients until none is left."""
+        if threads == 1:
+            self._work_alone(table)
+            return
+        workers = [
+            threading.Thread(target=self._work_alone, args=(table,)) for _ in range(threads)
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    def _work_alone(self, table: NDArray[np.int64]) -> None:
+        words = self._rows * self.lanes
+        spare = ALIGNMENT // 8
+        memory = np.zeros(words + spare)
+        skip = (-memory.ctypes.data % ALIGNMENT) // 8
+        self._code.call(memory[skip:].ctypes.data, table.ctypes.data)
+
+
+def fingerprint(system: System) -> str:
+    """Return what identifies the formulas of a system, however they were made."""
+    graph = system.graph
+    roots = [s.rate for s in system.states] + [s.start for s in system.states]
+    roots += [h.start for h in system.held if h.start is not None]
+    for event in system.events:
+        roots.append(event.trigger)
+        roots += [n for n in (event.delay, event.priority) if n is not None]
+        roots += [node for _, node in event.assignments]
+    terms = [(node, graph.term(node)) for node in graph.reachable(roots)]
+    return cache_key(terms, system.states, [(h.name, h.start) for h in system.held], system.events)
+
+
+def _model_module(system: System, lanes: int, pivoted: bool) -> tuple[str, list[int]]:
+    from llvmlite import ir
+
+    from cxaxis.engine.emit import POINTER, Rows
+    from cxaxis.engine.unit import Target, Unit
+
+    unit = Unit("model", Target(lanes, lanes))
+    kind = ir.FunctionType(ir.VoidType(), [POINTER])
+    observe = ir.Function(unit.module, kind, "observe")
+    observe_one = ir.Function(unit.module, kind, "observe_one")
+    rows = write_model(unit, system, observe, observe_one, pivoted=pivoted, rows=Rows())
+    return str(unit.module), [rows.size]
+
+
+def write_model(
+    unit: Any, system: System, observe: Any, observe_one: Any, *, pivoted: bool, rows: Any
+) -> Any:
+    """Write everything but the outputs of a model into a unit; return the rows it takes."""
+    from cxaxis.engine.kernels import Formulas, Kernels
+    from cxaxis.engine.service import Service
+    from cxaxis.engine.stepper import Course, Stepper
+
+    kernels = Kernels(unit, Formulas(system), rows, pivoted=pivoted)
+    course = Course.take(rows, len(system.states), len(system.events))
+    service = Service(kernels, course, observe_one)
+    record, serve = service.write()
+    Stepper(kernels, course, serve, observe, record).write()
+    return rows
+
+
+def _output_module(
+    system: System, outputs: Sequence[int], lanes: int, rows: int
+) -> tuple[str, list[int]]:
+    from cxaxis.engine.emit import Rows
+    from cxaxis.engine.unit import Target, Unit
+
+    unit = Unit("outputs", Target(lanes, lanes))
+    taken = Rows()
+    taken.size = rows
+    write_outputs(unit, system, outputs, taken)
+    return str(unit.module), [taken.size]
+
+
+def write_outputs(unit: Any, system: System, outputs: Sequence[int], rows: Any) -> list[Any]:
+    """Write the kernels that compute the outputs of one time; return both."""
+    from cxaxis.engine.emit import Row
+    from cxaxis.engine.unit import Assignment, Places, Scratch
+
+    n, n_held = len(system.states), len(system.held)
+    places = Places(time=Row(0), states=Row(1, n), held=Row(1 + n, n_held), known={})
+    first = rows.take(len(outputs)).start
+    assignments = [Assignment(Row(first + k), node) for k, node in enumerate(outputs)]
+    scratch = Scratch(rows)
+    return [
+        unit.formulas(name, system.graph, assignments, places, scratch, scalar=scalar)
+        for name, scalar in (("observe", False), ("observe_one", True))
+    ]

@@ -1,0 +1,514 @@
+"""What one lane needs now and then: the next patient, doses, events, the end of a course.
+
+All of it is scalar code on one lane. While a lane is served, its state stands in
+``Layout.point`` and its time in ``Layout.time``, where every formula finds them. At one time
+outputs are recorded first, then doses are applied in the order of their rows, then events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+from cxaxis.engine import job, rodas5p
+from cxaxis.engine.emit import POINTER, REAL, WHOLE, Code, Row, Rows, Value
+from cxaxis.engine.job import Table
+from cxaxis.engine.kernels import Kernels
+from cxaxis.engine.stepper import Course
+
+# Firings at one moment after which events are taken to set each other off for ever.
+MOST_FIRINGS = 10_000
+# Firings that may wait for their delay at the same time.
+LONGEST_QUEUE = 64
+# A negative amount this small is rounding, not biology.
+NEGATIVE_AMOUNT_LIMIT = -1e-6
+# Size below which a state counts as zero when looking for the one that moves fastest.
+IDLE = 1e-9
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Rows of the firings that wait: when, which event, and the values it will assign."""
+
+    length: Row
+    times: Row
+    events: Row
+    values: Row
+    size: int
+    width: int
+
+    @classmethod
+    def take(cls, rows: Rows, n_event: int, width: int, *, delayed: bool) -> Queue:
+        """Return a queue with rows of its own."""
+        size = max(LONGEST_QUEUE, 2 * n_event) if delayed else 2 * n_event + 8
+        size = size if n_event else 0
+        return cls(
+            rows.take(), rows.take(size), rows.take(size), rows.take(size * width), size, width
+        )
+
+
+class Service:
+    """Writes the scalar functions of a unit."""
+
+    def __init__(self, kernels: Kernels, course: Course, observe_one: Any) -> None:
+        self.kernels = kernels
+        self.unit = kernels.unit
+        self.layout = kernels.layout
+        self.course = course
+        self.observe_one = observe_one
+        self.system = kernels.formulas.system
+        self.n = kernels.formulas.n
+        self.n_event = len(self.system.events)
+        self.queue = Queue.take(
+            kernels.rows,
+            self.n_event,
+            self.layout.assigned.size,
+            delayed=any(e.delay is not None for e in self.system.events),
+        )
+        self.served = kernels.rows.take()
+        self.firings = kernels.rows.take()
+        self.changed = kernels.rows.take()
+        self.best = kernels.rows.take()
+        self.best_priority = kernels.rows.take()
+        # Outputs stand after everything else, so that their number is free.
+        self.outputs = Row(kernels.rows.size)
+
+    def write(self) -> tuple[Any, Any]:
+        """Write ``record(lane, table)`` and ``service(lane, table)``; return both."""
+        record = self._write_record()
+        begin = self._write_begin(record)
+        settle = self._write_settle()
+        finish = self._write_finish()
+        restart = self._write_restart()
+        function, code, (pointer,) = self.unit.function("service", scalar=True, extra=[POINTER])
+        course = self.course
+        code.store(self.changed, code.whole(0))
+        code.store(self.served, code.whole(0))
+        with code.repeat_while(lambda: code.load_whole(self.served).equals(0)):
+            self._serve_once(code, pointer, begin, settle, finish, restart)
+        code.store(course.reason, code.whole(0))
+        code.builder.ret_void()
+        return record, function
+
+    def _serve_once(
+        self, code: Code, pointer: Any, begin: Any, settle: Any, finish: Any, restart: Any
+    ) -> None:
+        """Serve the patient on the lane; where its course is over, turn to the next."""
+        course, unit = self.course, self.unit
+        with code.when(code.load_whole(course.reason).equals(-1)):
+            code.store(course.reason, code.whole(0))
+            unit.call(code, begin, pointer)
+        with code.choice(code.load_whole(course.alive).equals(0)) as (idle, busy):
+            with idle:
+                self._rest(code)
+                code.store(self.served, code.whole(1))
+            with busy:
+                with code.when(code.load_whole(course.reason).equals(0)):
+                    unit.call(code, settle, pointer)
+                over = code.load_whole(course.reason).differs(0) | self._at_horizon(code, pointer)
+                with code.choice(over) as (ended, goes_on):
+                    with ended:
+                        unit.call(code, finish, pointer)
+                        code.store(course.reason, code.whole(-1))
+                    with goes_on:
+                        unit.call(code, restart, pointer)
+                        code.store(self.served, code.whole(1))
+
+    def _rest(self, code: Code) -> None:
+        """Leave an idle lane with harmless numbers: it computes along with the others."""
+        course = self.course
+        code.store(course.time, 0.0)
+        code.store(course.stop, 1.0)
+        code.store(course.step, 1.0)
+        code.store(course.next_output, float("inf"))
+        code.store(course.streak, code.whole(0))
+
+    def _horizon(self, code: Code, pointer: Any) -> Value:
+        table = Table(pointer)
+        last = table.whole(code, "n_time") - 1
+        return code.element(self._times(code, table), last)
+
+    def _at_horizon(self, code: Code, pointer: Any) -> Value:
+        return code.load(self.layout.time) >= self._horizon(code, pointer)
+
+    def _times(self, code: Code, table: Table) -> Any:
+        """Return the pointer to the output times of the patient on the lane."""
+        first = code.load_whole(self.course.patient) * table.whole(code, "times_pitch")
+        return code.builder.gep(table.array(code, "times"), [first.ir], source_etype=REAL)
+
+    # Outputs
+
+    def _write_record(self) -> Any:
+        function, code, (pointer,) = self.unit.function("record", scalar=True, extra=[POINTER])
+        table, course = Table(pointer), self.course
+        cursor = code.load_whole(course.cursor)
+        n_time, n_output = table.whole(code, "n_time"), table.whole(code, "n_output")
+        first = (code.load_whole(course.patient) * n_time + cursor) * n_output
+        outputs = table.array(code, "outputs")
+        with code.each(n_output) as k:
+            code.set_element(outputs, first + k, code.load(self.outputs, k))
+        following = cursor + 1
+        code.store(course.cursor, following)
+        with code.choice(following < n_time) as (more, none):
+            with more:
+                code.store(course.next_output, code.element(self._times(code, table), following))
+            with none:
+                code.store(course.next_output, float("inf"))
+        code.builder.ret_void()
+        return function
+
+    # The next patient
+
+    def _write_begin(self, record: Any) -> Any:
+        function, code, (pointer,) = self.unit.function("begin", scalar=True, extra=[POINTER])
+        table, course, layout = Table(pointer), self.course, self.layout
+        counter = table.array(code, "next_patient")
+        taken = code.builder.atomic_rmw("add", counter, ir.Constant(WHOLE, 1), "monotonic")
+        patient = Value(code, taken)
+        code.store(course.alive, code.whole(0))
+        with code.when(patient < table.whole(code, "n_patient")):
+            code.store(course.alive, code.whole(1))
+            code.store(course.patient, patient)
+            self._load_held(code, table, patient)
+            for row in (course.steps, course.rejections, course.cursor, course.streak):
+                code.store(row, code.whole(0))
+            code.store(self.queue.length, code.whole(0))
+            code.store(course.restart_step, 0.0)
+            code.store(course.old_error, 0.0)
+            code.store(layout.time, 0.0)
+            code.store(self.changed, code.whole(1))
+            for k, event in enumerate(self.system.events):
+                code.store(course.was[k], float(event.starts_true))
+            schedule = code.element(table.array(code, "schedule_of"), patient, WHOLE)
+            stops = table.array(code, "first_stop")
+            code.store(course.stop_cursor, code.element(stops, schedule, WHOLE))
+            code.store(course.last_stop, code.element(stops, schedule + 1, WHOLE))
+            self.unit.call(code, self.kernels.start_one)
+            first = code.element(self._times(code, table), code.whole(0))
+            code.store(course.next_output, first)
+            with code.when(first <= 0.0):
+                self.unit.call(code, self.observe_one)
+                self.unit.call(code, record, pointer)
+        code.builder.ret_void()
+        return function
+
+    def _load_held(self, code: Code, table: Table, patient: Value) -> None:
+        defaults, held = table.array(code, "defaults"), self.layout.held
+        with code.each(held.size) as i:
+            code.store(held, code.element(defaults, i), i)
+        n_column = table.whole(code, "n_column")
+        columns, values = table.array(code, "columns"), table.array(code, "table")
+        first = patient * n_column
+        with code.each(n_column) as k:
+            value = code.element(values, first + k)
+            code.store(held, value, code.element(columns, k, WHOLE))
+
+    # Doses and events at the time reached
+
+    def _write_settle(self) -> Any:
+        function, code, (pointer,) = self.unit.function("settle", scalar=True, extra=[POINTER])
+        with code.when(~self._at_horizon(code, pointer)):
+            self._apply_stops(code, Table(pointer))
+        if self.n_event:
+            self._fire(code)
+        code.builder.ret_void()
+        return function
+
+    def _due_stop(self, code: Code, table: Table) -> Value:
+        """Return whether a stop of the schedule is due."""
+        return self._next_stop(code, table) <= code.load(self.layout.time)
+
+    def _next_stop(self, code: Code, table: Table) -> Value:
+        """Return the time of the schedule's next stop, infinite if there is none."""
+        course = self.course
+        cursor, last = code.load_whole(course.stop_cursor), code.load_whole(course.last_stop)
+        answer = self.layout.answer
+        code.store(answer, float("inf"))
+        with code.when(cursor < last):
+            code.store(answer, code.element(table.array(code, "stop_times"), cursor))
+        return code.load(answer)
+
+    def _apply_stops(self, code: Code, table: Table) -> None:
+        course = self.course
+        with code.repeat_while(lambda: self._due_stop(code, table)):
+            cursor = code.load_whole(course.stop_cursor)
+            changes = table.array(code, "first_change")
+            first = code.element(changes, cursor, WHOLE)
+            count = code.element(changes, cursor + 1, WHOLE) - first
+            with code.each(count) as k:
+                index = first + k
+                offset = code.element(table.array(code, "change_row"), index, WHOLE)
+                amount = code.element(table.array(code, "change_amount"), index)
+                sets = code.element(table.array(code, "change_sets"), index, WHOLE).differs(0)
+                old = code.load(Row(0), offset)
+                code.store(Row(0), code.select(sets, amount, old + amount), offset)
+            code.store(self.changed, code.whole(1))
+            code.store(course.stop_cursor, cursor + 1)
+
+    def _fire(self, code: Code) -> None:
+        """Let all events that are due happen, in the order that their priorities give."""
+        course = self.course
+        code.store(self.firings, code.whole(0))
+        code.store(self.best, code.whole(0))
+        going = lambda: (code.load_whole(self.best) >= 0) & code.load_whole(course.reason).equals(0)  # noqa: E731
+        with code.repeat_while(going):
+            self._look(code)
+            self._choose(code)
+            with code.when(code.load_whole(self.best) >= 0):
+                self._execute(code)
+                count = code.load_whole(self.firings) + 1
+                code.store(self.firings, count)
+                with code.when(count > MOST_FIRINGS):
+                    code.store(course.reason, code.whole(job.STEP_LIMIT))
+
+    def _look(self, code: Code) -> None:
+        """Queue what was triggered, and forget what its trigger no longer supports."""
+        self.unit.call(code, self.kernels.triggers_one)
+        for k, event in enumerate(self.system.events):
+            was = code.load(self.course.was[k]).differs(0.0)
+            now = code.load(self.layout.truth[k]).differs(0.0)
+            with code.when(now & ~was):
+                self._push(code, k, event.values_at_trigger)
+            if not event.persistent:
+                with code.when(was & ~now):
+                    self._forget(code, k)
+            code.store(self.course.was[k], code.to_real(now))
+
+    def _push(self, code: Code, event: int, values_now: bool) -> None:
+        queue, unit, kernels = self.queue, self.unit, self.kernels
+        number = code.whole(event)
+        length = code.load_whole(queue.length)
+        with code.choice(length >= queue.size) as (full, room):
+            with full:
+                code.store(self.course.reason, code.whole(job.QUEUE_FULL))
+            with room:
+                unit.call(code, kernels.delay_of_event, number.ir)
+                delay = code.load(self.layout.answer)
+                code.store(queue.times, code.load(self.layout.time) + delay, length)
+                code.store(queue.events, number, length)
+                if values_now:
+                    unit.call(code, kernels.values_of_event, number.ir)
+                    with code.each(queue.width) as j:
+                        value = code.load(self.layout.assigned, j)
+                        code.store(queue.values, value, length * queue.width + j)
+                code.store(queue.length, length + 1)
+
+    def _forget(self, code: Code, event: int) -> None:
+        queue = self.queue
+        with code.each(code.load_whole(queue.length)) as slot:
+            with code.when(code.load_whole(queue.events, slot).equals(event)):
+                # A slot of no event is passed over, and dropped once it is the last.
+                code.store(queue.events, code.whole(-1), slot)
+        self._trim(code)
+
+    def _trim(self, code: Code) -> None:
+        queue = self.queue
+
+        def last_is_void() -> Value:
+            length = code.load_whole(queue.length)
+            at = code.select(length > 0, length - 1, code.whole(0))
+            return (length > 0) & code.load_whole(queue.events, at).equals(-1)
+
+        with code.repeat_while(last_is_void):
+            code.store(queue.length, code.load_whole(queue.length) - 1)
+
+    def _choose(self, code: Code) -> None:
+        """Set ``best`` to the slot of the firing that goes first, or to -1."""
+        queue, layout = self.queue, self.layout
+        code.store(self.best, code.whole(-1))
+        code.store(self.best_priority, float("-inf"))
+        now = code.load(layout.time)
+        with code.each(code.load_whole(queue.length)) as slot:
+            event = code.load_whole(queue.events, slot)
+            due = (event >= 0) & (code.load(queue.times, slot) <= now)
+            with code.when(due):
+                self.unit.call(code, self.kernels.priority_of_event, event.ir)
+                priority = code.load(layout.answer)
+                first = code.load_whole(self.best) < 0
+                with code.when(first | (priority > code.load(self.best_priority))):
+                    code.store(self.best, slot)
+                    code.store(self.best_priority, priority)
+
+    def _execute(self, code: Code) -> None:
+        queue, unit, kernels, layout = self.queue, self.unit, self.kernels, self.layout
+        slot = code.load_whole(self.best)
+        event = code.load_whole(queue.events, slot)
+        with code.choice(_any_of(code, event, self._flagged("values_at_trigger"))) as (kept, fresh):
+            with kept:
+                with code.each(queue.width) as j:
+                    value = code.load(queue.values, slot * queue.width + j)
+                    code.store(layout.assigned, value, j)
+            with fresh:
+                unit.call(code, kernels.values_of_event, event.ir)
+        unit.call(code, kernels.assign_event, event.ir)
+        code.store(self.changed, code.whole(1))
+        code.store(queue.events, code.whole(-1), slot)
+        self._trim(code)
+        with code.when(_any_of(code, event, self._flagged("ends"))):
+            code.store(self.course.reason, code.whole(job.ENDED))
+            code.store(self.best, event)
+
+    def _flagged(self, flag: str) -> list[int]:
+        return [k for k, event in enumerate(self.system.events) if getattr(event, flag)]
+
+    # The end of a course
+
+    def _write_finish(self) -> Any:
+        function, code, (pointer,) = self.unit.function("finish", scalar=True, extra=[POINTER])
+        table, course, layout = Table(pointer), self.course, self.layout
+        patient = code.load_whole(course.patient)
+        code.store(self.served, code.whole(-1))
+        with code.when(code.load_whole(course.reason).equals(job.ENDED)):
+            code.store(self.served, code.load_whole(self.best))
+        with code.when(code.load_whole(course.reason).equals(0)):
+            self._find_negative(code)
+        failed = code.load_whole(course.reason)
+        with code.when((failed > job.ENDED) & failed.differs(job.NEGATIVE)):
+            self._find_fastest(code)
+        code.set_element(table.array(code, "status"), patient, code.load_whole(course.reason))
+        code.set_element(table.array(code, "end_time"), patient, code.load(layout.time))
+        code.set_element(table.array(code, "culprit"), patient, code.load_whole(self.served))
+        code.set_element(table.array(code, "steps"), patient, code.load_whole(course.steps))
+        code.set_element(
+            table.array(code, "rejections"), patient, code.load_whole(course.rejections)
+        )
+        code.store(self.served, code.whole(0))
+        code.builder.ret_void()
+        return function
+
+    def _find_negative(self, code: Code) -> None:
+        """Set the reason, and ``served`` to the state, if an amount has become negative."""
+        amounts = [i for i, state in enumerate(self.system.states) if state.is_amount]
+        code.store(self.best_priority, NEGATIVE_AMOUNT_LIMIT)
+        with code.each(self.n) as i:
+            value = code.load(self.layout.point, i)
+            below = value < code.load(self.best_priority)
+            with code.when(below & _any_of(code, i, amounts)):
+                code.store(self.best_priority, value)
+                code.store(self.served, i)
+                code.store(self.course.reason, code.whole(job.NEGATIVE))
+
+    def _find_fastest(self, code: Code) -> None:
+        """Set ``served`` to the state that moves fastest for its size, or is no number."""
+        layout = self.layout
+        self._rates_here(code)
+        code.store(self.best_priority, -1.0)
+        with code.each(self.n) as i:
+            rate = code.function("absolute", code.load(layout.right, i))
+            size = code.function("absolute", code.load(layout.point, i))
+            pace = rate / (size + IDLE)
+            pace = code.select(pace < 1e300, pace, code.number(float("inf")))
+            with code.when(pace > code.load(self.best_priority)):
+                code.store(self.best_priority, pace)
+                code.store(self.served, i)
+
+    # Going on
+
+    def _rates_here(self, code: Code) -> None:
+        with code.each(self.n) as i:
+            code.store(self.layout.right, 0.0, i)
+        self.unit.call(code, self.kernels.rates_one)
+
+    def _write_restart(self) -> Any:
+        function, code, (pointer,) = self.unit.function("restart", scalar=True, extra=[POINTER])
+        table, course, layout = Table(pointer), self.course, self.layout
+        now = code.load(layout.time)
+        code.store(course.time, now)
+        code.store(course.stop, self._horizon(code, pointer))
+        self._stop_by(code, self._next_stop(code, table))
+        if self.n_event:
+            with code.each(code.load_whole(self.queue.length)) as slot:
+                waits = code.load_whole(self.queue.events, slot) >= 0
+                time = code.load(self.queue.times, slot)
+                time = code.select(waits, time, code.number(float("inf")))
+                self._stop_by(code, time)
+        with code.when(code.load_whole(self.changed).differs(0)):
+            self.unit.call(code, self.kernels.fix_one)
+            code.store(course.fresh, code.whole(1))
+            code.store(course.streak, code.whole(0))
+            with code.choice(code.load(course.restart_step) > 0.0) as (known, unknown):
+                with known:
+                    code.store(course.step, code.load(course.restart_step))
+                with unknown:
+                    self._first_step(code, table)
+        if self.n_event:
+            self.unit.call(code, self.kernels.triggers_one)
+            with code.each(self.n_event) as e:
+                code.store(course.start_residual, code.load(layout.residual, e), e)
+        with code.each(self.n) as i:
+            code.store(course.state, code.load(layout.point, i), i)
+        code.builder.ret_void()
+        return function
+
+    def _stop_by(self, code: Code, time: Value) -> None:
+        code.store(self.course.stop, code.smaller(time, code.load(self.course.stop)))
+
+    def _norm(self, code: Code, table: Table, row: Row, less: Row | None = None) -> Value:
+        """Return the root mean square of rows, less others, in units of the tolerance."""
+        layout, total = self.layout, self.course.sum
+        relative, absolute = table.real(code, "relative"), table.real(code, "absolute")
+        code.store(total, 0.0)
+        with code.each(self.n) as i:
+            value = code.load(row, i)
+            if less is not None:
+                value = value - code.load(less, i)
+            size = code.function("absolute", code.load(self.course.state, i))
+            ratio = value / (absolute + relative * size)
+            code.store(total, code.load(total) + ratio * ratio)
+        return code.function("sqrt", code.load(total) * (1.0 / max(self.n, 1)))
+
+    def _first_step(self, code: Code, table: Table) -> None:
+        """Guess a first step from the rates here and after a short explicit step.
+
+        Hairer and Wanner, Solving Ordinary Differential Equations I, section II.4.
+        """
+        layout, course = self.layout, self.course
+        stage = layout.stage(0, self.n)
+        with code.each(self.n) as i:
+            code.store(course.state, code.load(layout.point, i), i)
+        self._rates_here(code)
+        with code.each(self.n) as i:
+            code.store(stage, code.load(layout.right, i), i)
+        size, speed = (
+            self._norm(code, table, course.state),
+            self._norm(code, table, stage),
+        )
+        small = (size < 1e-5) | (speed < 1e-5)
+        trial = code.select(small, code.number(1e-6), 0.01 * size / speed)
+        gap = code.load(course.stop) - code.load(course.time)
+        trial = code.smaller(trial, gap)
+        with code.each(self.n) as i:
+            moved = code.load(course.state, i) + trial * code.load(stage, i)
+            code.store(layout.point, moved, i)
+        self._rates_here(code)
+        with code.each(self.n) as i:
+            code.store(layout.point, code.load(course.state, i), i)
+        bend = self._norm(code, table, layout.right, stage) / trial
+        steepest = code.larger(speed, bend)
+        power = code.function("log", 0.01 / steepest) * (1.0 / rodas5p.ERROR_ORDER)
+        wise = code.function("exp", power)
+        wise = code.select(steepest <= 1e-15, code.larger(trial * 1e-3, code.number(1e-6)), wise)
+        step = code.smaller(100.0 * trial, wise)
+        sound = (step > 0.0) & (step < 1e300)
+        code.store(course.step, code.select(sound, step, code.number(1e-6)))
+
+
+def _any_of(code: Code, index: Value, members: Sequence[int]) -> Value:
+    """Return whether a whole number is among ``members``, one bit each of a constant table."""
+    found = code.truth(False)
+    for first in range(0, (max(members) + 1) if members else 0, 64):
+        bits = sum(1 << (m - first) for m in members if first <= m < first + 64)
+        if not bits:
+            continue
+        signed = bits - (1 << 64) if bits >> 63 else bits
+        shift = index - first
+        inside = (shift >= 0) & (shift < 64)
+        safe = code.select(inside, shift, code.whole(0))
+        bit = code.builder.and_(
+            code.builder.lshr(code.whole(signed).ir, safe.ir), code.whole(1).ir
+        )
+        found = found | (inside & Value(code, bit).equals(1))
+    return found

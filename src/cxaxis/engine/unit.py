@@ -1,0 +1,312 @@
+"""One unit of machine code in the making: its functions, and formulas written into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+from cxaxis.engine.emit import POINTER, REAL, WHOLE, Code, Row, Rows, Value
+from cxaxis.engine.expressions import UNARY, Graph, Node
+
+# Operations in one function; beyond, the code generator's time grows faster than the code.
+LARGEST_FUNCTION = 1500
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the code is for.
+
+    Attributes
+    ----------
+    width
+        Patients ("lanes") that one instruction handles: 1, 2, 4 or 8.
+    pitch
+        Distance between the rows of a lane's memory; None if it is known only at run time.
+    """
+
+    width: int
+    pitch: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where formulas find their leaves.
+
+    Attributes
+    ----------
+    time, states, held
+        Rows of the time, of the state vector and of the held values.
+    known
+        Rows of nodes whose value has been computed before.
+    """
+
+    time: Row
+    states: Row
+    held: Row
+    known: Mapping[Node, Row]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A formula and the row that takes its value, added to what stands there or not."""
+
+    row: Row
+    node: Node
+    adds: bool = False
+
+
+class Unit:
+    """A module of machine code for one target."""
+
+    def __init__(self, name: str, target: Target) -> None:
+        # A context of its own: names of one unit never leak into another.
+        self.module = ir.Module(name=name, context=ir.Context())
+        self.target = target
+
+    def function(
+        self, name: str, *, scalar: bool = False, extra: Sequence[Any] = (), result: Any = None
+    ) -> tuple[Any, Code, tuple[Any, ...]]:
+        """Start a function of a lane's memory (and pitch) and ``extra`` arguments.
+
+        Returns
+        -------
+        The function, the code of its body, and its extra arguments.
+        """
+        pitched = [] if self.target.pitch is not None else [WHOLE]
+        kind = ir.FunctionType(result or ir.VoidType(), [POINTER, *pitched, *extra])
+        function = ir.Function(self.module, kind, name)
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        pitch = self.target.pitch if self.target.pitch is not None else function.args[1]
+        width = 1 if scalar else self.target.width
+        code = Code(builder, width, function.args[0], pitch)
+        return function, code, tuple(function.args[1 + len(pitched) :])
+
+    def call(self, code: Code, function: Any, *extra: Any) -> Any:
+        """Call a function of this unit on the memory that ``code`` works on."""
+        pitched = [] if self.target.pitch is not None else [code.pitch]
+        return code.builder.call(function, [code.memory, *pitched, *extra])
+
+    def formulas(
+        self,
+        name: str,
+        graph: Graph,
+        assignments: Sequence[Assignment],
+        places: Places,
+        scratch: Scratch,
+        *,
+        scalar: bool = False,
+        elsewhere: bool = False,
+    ) -> Any:
+        """Write a function that evaluates formulas; a long one becomes several.
+
+        Rows that are written must not be leaves of the same formulas.
+
+        Parameters
+        ----------
+        scalar
+            For one lane rather than for all.
+        elsewhere
+            The rows are counted from a pointer that the function takes as an argument.
+        """
+        extra = [POINTER] if elsewhere else []
+        order = evaluation_order(graph, [a.node for a in assignments], places.known)
+        pieces = _pieces(order, LARGEST_FUNCTION)
+        if len(pieces) <= 1:
+            function, code, args = self.function(name, scalar=scalar, extra=extra)
+            into = Code(code.builder, code.width, args[0], code.pitch) if elsewhere else code
+            _write(code, into, graph, order, assignments, places, {}, ())
+            code.builder.ret_void()
+            return function
+        home = {node: k for k, piece in enumerate(pieces) for node in piece}
+        shared = _shared(graph, pieces, home)
+        rows = {node: scratch.row(k) for k, node in enumerate(shared)}
+        parts = []
+        for k, piece in enumerate(pieces):
+            here = [a for a in assignments if home.get(a.node, 0) == k]
+            part, code, args = self.function(f"{name}.{k}", scalar=scalar, extra=extra)
+            into = Code(code.builder, code.width, args[0], code.pitch) if elsewhere else code
+            kept = [node for node in piece if node in rows]
+            _write(code, into, graph, piece, here, places, rows, kept)
+            code.builder.ret_void()
+            parts.append(part)
+        function, code, args = self.function(name, scalar=scalar, extra=extra)
+        for part in parts:
+            self.call(code, part, *args)
+        code.builder.ret_void()
+        return function
+
+
+class Scratch:
+    """Rows that hold intermediate values while one long kernel runs; all kernels share them."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._taken: list[Row] = []
+
+    def row(self, index: int) -> Row:
+        """Return the scratch row with this number."""
+        while len(self._taken) <= index:
+            self._taken.append(self._rows.take())
+        return self._taken[index]
+
+
+def evaluation_order(
+    graph: Graph, roots: Sequence[Node], known: Mapping[Node, Row]
+) -> list[Node]:
+    """Return what has to be computed, each root right after what it alone needs."""
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for root in roots:
+        waiting: list[tuple[Node, bool]] = [(root, False)]
+        while waiting:
+            node, ready = waiting.pop()
+            if ready:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                term = graph.term(node)
+                if term.args and node not in known:
+                    waiting.append((node, True))
+                    waiting.extend((arg, False) for arg in reversed(term.args))
+    return order
+
+
+def _pieces(order: Sequence[Node], size: int) -> list[list[Node]]:
+    return [list(order[k : k + size]) for k in range(0, len(order), size)]
+
+
+def _shared(graph: Graph, pieces: list[list[Node]], home: Mapping[Node, int]) -> list[Node]:
+    """Return the numbers that a later piece than their own needs.
+
+    A condition is cheap and no number: each piece that needs it computes it again.
+    """
+    found: set[Node] = set()
+    for k, piece in enumerate(pieces):
+        waiting = [arg for node in piece for arg in graph.term(node).args]
+        while waiting:
+            arg = waiting.pop()
+            if home.get(arg, k) == k:
+                continue
+            if graph.is_condition(arg):
+                waiting.extend(graph.term(arg).args)
+            else:
+                found.add(arg)
+    return sorted(found)
+
+
+def _write(
+    code: Code,
+    into: Code,
+    graph: Graph,
+    nodes: Sequence[Node],
+    assignments: Sequence[Assignment],
+    places: Places,
+    stored: Mapping[Node, Row],
+    kept: Sequence[Node],
+) -> None:
+    values = Values(code, graph, places, stored)
+    targets: dict[Node, list[Assignment]] = {}
+    for each in assignments:
+        targets.setdefault(each.node, []).append(each)
+    keep = set(kept)
+    for node in [*_leaf_roots(nodes, targets), *nodes]:
+        value = values.computed(node)
+        if node in keep:
+            code.store(stored[node], value)
+        for each in targets.get(node, ()):
+            number = values.number(node)
+            into.store(each.row, into.load(each.row) + number if each.adds else number)
+
+
+def _leaf_roots(nodes: Sequence[Node], targets: Mapping[Node, object]) -> Iterator[Node]:
+    computed = set(nodes)
+    return (node for node in targets if node not in computed)
+
+
+class Values:
+    """The values of nodes within one function; each is computed once."""
+
+    def __init__(
+        self, code: Code, graph: Graph, places: Places, stored: Mapping[Node, Row] | None = None
+    ) -> None:
+        self._code = code
+        self._graph = graph
+        self._places = places
+        self._stored = stored or {}
+        self._made: dict[Node, Value] = {}
+
+    def of(self, node: Node) -> Value:
+        """Return the value of a node, computing what it needs first."""
+        for each in evaluation_order(self._graph, [node], self._places.known):
+            self.computed(each)
+        return self.number(node)
+
+    def number(self, node: Node) -> Value:
+        """Return the value of a node as a number; conditions are 1 or 0."""
+        value = self.computed(node)
+        return self._code.to_real(value) if self._graph.is_condition(node) else value
+
+    def computed(self, node: Node) -> Value:
+        """Return the value of a node whose arguments this function has, or can load."""
+        if node not in self._made:
+            self._made[node] = self._leaf(node) or self._operation(node)
+        return self._made[node]
+
+    def _leaf(self, node: Node) -> Value | None:
+        code, places = self._code, self._places
+        term = self._graph.term(node)
+        if node in places.known:
+            return code.load(places.known[node])
+        if term.op == "constant":
+            return code.number(term.value)
+        if term.op == "time":
+            return code.load(places.time)
+        if term.op == "state":
+            return code.load(places.states[int(term.value)])
+        if term.op == "held":
+            return code.load(places.held[int(term.value)])
+        if term.op == "slot":
+            return code.load(Row(int(term.value)))
+        return None
+
+    def _argument(self, node: Node) -> Value:
+        if node not in self._made and node in self._stored:
+            self._made[node] = self._code.load(self._stored[node])
+        return self.computed(node)
+
+    def _operation(self, node: Node) -> Value:
+        op, args, _ = self._graph.term(node)
+        code = self._code
+        if op in ("true", "false"):
+            return code.truth(op == "true")
+        values = [self._argument(arg) for arg in args]
+        if op == "add":
+            return values[0] + values[1]
+        if op == "subtract":
+            return values[0] - values[1]
+        if op == "multiply":
+            return values[0] * values[1]
+        if op == "divide":
+            return values[0] / values[1]
+        if op == "negate":
+            return -values[0]
+        if op == "less":
+            return values[0] < values[1]
+        if op == "less_equal":
+            return values[0] <= values[1]
+        if op == "equal":
+            return values[0].equals(values[1])
+        if op == "not_equal":
+            return values[0].differs(values[1])
+        if op == "and":
+            return values[0] & values[1]
+        if op == "not":
+            return ~values[0]
+        if op == "select":
+            return code.select(*values)
+        if op in UNARY or op in ("power", "minimum", "maximum"):
+            return code.function(op, *values)
+        raise NotImplementedError(op)
