@@ -208,6 +208,12 @@ class Code:
         """Return ``a`` where it is above ``b``, else ``b``."""
         return self.select(a > b, a, b)
 
+    def neighbour(self, value: Value, steps: int) -> Value:
+        """Return the floating-point number ``steps`` places above a positive one."""
+        bits = self.builder.bitcast(value.ir, self.kind(WHOLE))
+        moved = self.builder.add(bits, self.whole(steps).ir)
+        return Value(self, self.builder.bitcast(moved, value.ir.type))
+
     def to_real(self, value: Value) -> Value:
         """Return a whole number or a condition as a floating-point number."""
         if _element(value.ir.type) is BOOL:

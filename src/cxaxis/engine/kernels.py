@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,6 +38,8 @@ class Layout:
         Change of the rates in time alone; of no rows if no rate depends on time.
     truth, residual
         Triggers as 1 or 0, and numbers that change sign with them.
+    switches
+        Next times at which rates or triggers jump.
     assigned, answer
         Values that an event assigns; its delay or priority.
     """
@@ -52,6 +54,7 @@ class Layout:
     slope: Row
     truth: Row
     residual: Row
+    switches: Row
     assigned: Row
     answer: Row
 
@@ -101,6 +104,12 @@ class Formulas:
         """A number per event that is positive where the trigger holds and negative elsewhere."""
         return tuple(residual(self.graph, trigger) for trigger in self.triggers)
 
+    @cached_property
+    def switches(self) -> tuple[Node, ...]:
+        """Next time at which each condition on time alone turns, seen from the time now."""
+        roots = [*self.rates, *self.triggers]
+        return tuple(dict.fromkeys(_switches(self.graph, roots)))
+
     def fixed(self, roots: Sequence[Node]) -> list[Node]:
         """Return what can be computed once per patient: largest parts of held values alone."""
         graph = self.graph
@@ -113,6 +122,44 @@ class Formulas:
         compound = {n for n in nodes if fixed[n] and graph.term(n).args and not graph.is_condition(n)}
         used = {a for n in nodes if n not in compound for a in graph.term(n).args}
         return sorted(compound & (used | set(roots)))
+
+
+def _switches(graph: Graph, roots: Sequence[Node]) -> Iterator[Node]:
+    """Yield the times at which formulas jump, as far as they can be told in advance.
+
+    These are comparisons and roundings of what changes evenly with time: ``time >= start``,
+    ``time - 7 * floor(time / 7) < 1``. A time that has passed, or is no number, means none.
+    """
+    time = graph.time()
+    for node in graph.reachable(roots):
+        op, args, _ = graph.term(node)
+        if op in ("less", "less_equal", "equal", "not_equal"):
+            gap = graph.subtract(*args)
+            pace = _even_pace(graph, gap)
+            if pace is not None:
+                jumps = any(graph.term(n).op in ("floor", "ceil") for n in graph.reachable([gap]))
+                # From time zero the result is exact, but holds only if nothing jumps between.
+                origin = time if jumps else graph.zero
+                (there,) = graph.substituted([gap], {time: origin})
+                yield graph.subtract(origin, graph.divide(there, pace))
+        elif op in ("floor", "ceil"):
+            pace = _even_pace(graph, args[0])
+            if pace is not None:
+                above = graph.add(graph.unary("floor", args[0]), graph.one)
+                below = graph.subtract(graph.unary("ceil", args[0]), graph.one)
+                rises = graph.compare("less", graph.zero, pace)
+                way = graph.subtract(graph.select(rises, above, below), args[0])
+                yield graph.add(time, graph.divide(way, pace))
+
+
+def _even_pace(graph: Graph, node: Node) -> Node | None:
+    """Return how fast a formula of time and held values changes, if that never changes."""
+    kinds = {graph.term(leaf).op for leaf in graph.leaves([node])}
+    if "time" not in kinds or "state" in kinds:
+        return None
+    pace = graph.derivative(node, graph.time())
+    kinds = {graph.term(leaf).op for leaf in graph.leaves([pace])}
+    return None if pace == graph.zero or kinds - {"held"} else pace
 
 
 def residual(graph: Graph, condition: Node) -> Node:
@@ -149,6 +196,7 @@ class Kernels:
             slope=rows.take(len(formulas.slope)),
             truth=rows.take(n_event),
             residual=rows.take(n_event),
+            switches=rows.take(len(formulas.switches)),
             assigned=rows.take(widest),
             answer=rows.take(),
         )
@@ -157,6 +205,7 @@ class Kernels:
         self.start_one = self._write_start()
         self.rates = self._write_rates("rates", scalar=False)
         self.rates_one = self._write_rates("rates_one", scalar=True)
+        self.switches_one = self._write_switches()
         self.factor, self.solve = self._write_pivoted() if pivoted else self._write_linear_algebra()
         if system.events:
             self.triggers = self._write_triggers("triggers", scalar=False)
@@ -216,6 +265,15 @@ class Kernels:
         ]
         return self.unit.formulas(
             name, self.graph, assignments, self.places(), self._scratch, scalar=scalar
+        )
+
+    def _write_switches(self) -> Any:
+        assignments = [
+            Assignment(self.layout.switches[k], node)
+            for k, node in enumerate(self.formulas.switches)
+        ]
+        return self.unit.formulas(
+            "switches_one", self.graph, assignments, self.places({}), self._scratch, scalar=True
         )
 
     def _matrix(self) -> dict[tuple[int, int], Node]:
@@ -281,8 +339,8 @@ class Kernels:
             *self._slope_assignments(),
         ]
         fill = self.unit.formulas("fill", graph, assignments, self.places(), self._scratch)
-        order = self.rows.take(n)
-        return write_pivoted(self.unit, fill, self.layout, dense, order, n)
+        order, best = self.rows.take(n), self.rows.take()
+        return write_pivoted(self.unit, fill, self.layout, dense, order, best, n)
 
     def _write_triggers(self, name: str, *, scalar: bool) -> Any:
         layout, formulas = self.layout, self.formulas

@@ -13,8 +13,23 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-#: Bump when the generated code or the table that it reads changes its meaning.
-FORMAT = 1
+# The modules that decide what the machine code is.
+_GENERATORS = (
+    "elimination",
+    "emit",
+    "expressions",
+    "job",
+    "kernels",
+    "machine",
+    "pivoting",
+    "program",
+    "rodas5p",
+    "service",
+    "stepper",
+    "unit",
+    "vector_math",
+    "vector_values",
+)
 _MAGIC = b"cxaxis machine code\n"
 
 
@@ -54,20 +69,33 @@ def cache_directory() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "cxaxis"
 
 
+@lru_cache(maxsize=1)
+def _generator_digest() -> str:
+    digest = hashlib.blake2b(digest_size=20)
+    for name in _GENERATORS:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return digest.hexdigest()
+
+
 def cache_key(*parts: object) -> str:
     """Return the name under which code made from ``parts`` is kept.
 
-    The processor, the operating system and the version of LLVM are part of it.
+    The processor, the operating system, the version of LLVM and the modules that generate
+    the code are part of it.
     """
     import llvmlite
     import llvmlite.binding as llvm
 
     processor = this_processor()
-    said = (FORMAT, llvmlite.__version__, llvm.llvm_version_info, sys.platform, processor, *parts)
+    said = (_generator_digest(), llvmlite.__version__, llvm.llvm_version_info, sys.platform, processor, *parts)
     return hashlib.blake2b(repr(said).encode(), digest_size=20).hexdigest()
 
 
-def compiled(key: str, make: Callable[[], tuple[str, Sequence[int]]]) -> tuple[bytes, list[int]]:
+def compiled(
+    key: str,
+    make: Callable[[], tuple[str, Sequence[int]]],
+    emit: Callable[[str], bytes] | None = None,
+) -> tuple[bytes, list[int]]:
     """Return object code and numbers that belong to it, from the cache if they are there.
 
     Parameters
@@ -76,6 +104,8 @@ def compiled(key: str, make: Callable[[], tuple[str, Sequence[int]]]) -> tuple[b
         From `cache_key`.
     make
         Gives the module as text and the numbers to keep beside the code.
+    emit
+        Compiles the text; `emit_object` if omitted.
 
     Notes
     -----
@@ -86,7 +116,7 @@ def compiled(key: str, make: Callable[[], tuple[str, Sequence[int]]]) -> tuple[b
     if kept is not None:
         return kept
     text, numbers = make()
-    code = emit_object(text)
+    code = (emit or emit_object)(text)
     _write(path, code, list(numbers))
     return code, list(numbers)
 
@@ -145,14 +175,14 @@ class Loaded:
 
     _count = 0
 
-    def __init__(self, objects: Sequence[bytes], entry: str) -> None:
+    def __init__(self, objects: Sequence[bytes], entry: str, n_argument: int = 2) -> None:
         import llvmlite.binding as llvm
 
         builder = llvm.JITLibraryBuilder().add_current_process()
         for each in objects:
             builder = builder.add_object_img(each)
         self._tracker = builder.export_symbol(entry).link(_linker(), _library_name())
-        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+        kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * n_argument)
         # Functions called through ctypes run without the interpreter's lock.
         self.call = kind(self._tracker[entry])
 

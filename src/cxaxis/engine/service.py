@@ -71,6 +71,7 @@ class Service:
         self.served = kernels.rows.take()
         self.firings = kernels.rows.take()
         self.changed = kernels.rows.take()
+        self.kept = kernels.rows.take()
         self.best = kernels.rows.take()
         self.best_priority = kernels.rows.take()
         # Outputs stand after everything else, so that their number is free.
@@ -297,23 +298,28 @@ class Service:
                 code.store(queue.length, length + 1)
 
     def _forget(self, code: Code, event: int) -> None:
+        """Take the firings of an event out of the queue."""
         queue = self.queue
         with code.each(code.load_whole(queue.length)) as slot:
             with code.when(code.load_whole(queue.events, slot).equals(event)):
-                # A slot of no event is passed over, and dropped once it is the last.
                 code.store(queue.events, code.whole(-1), slot)
-        self._trim(code)
+        self._close_ranks(code)
 
-    def _trim(self, code: Code) -> None:
-        queue = self.queue
-
-        def last_is_void() -> Value:
-            length = code.load_whole(queue.length)
-            at = code.select(length > 0, length - 1, code.whole(0))
-            return (length > 0) & code.load_whole(queue.events, at).equals(-1)
-
-        with code.repeat_while(last_is_void):
-            code.store(queue.length, code.load_whole(queue.length) - 1)
+    def _close_ranks(self, code: Code) -> None:
+        """Drop the slots of no event (-1) from the queue; the order of the others stays."""
+        queue, kept = self.queue, self.kept
+        code.store(kept, code.whole(0))
+        with code.each(code.load_whole(queue.length)) as slot:
+            event = code.load_whole(queue.events, slot)
+            with code.when(event >= 0):
+                home = code.load_whole(kept)
+                code.store(queue.events, event, home)
+                code.store(queue.times, code.load(queue.times, slot), home)
+                with code.each(queue.width) as j:
+                    value = code.load(queue.values, slot * queue.width + j)
+                    code.store(queue.values, value, home * queue.width + j)
+                code.store(kept, home + 1)
+        code.store(queue.length, code.load_whole(kept))
 
     def _choose(self, code: Code) -> None:
         """Set ``best`` to the slot of the firing that goes first, or to -1."""
@@ -323,7 +329,7 @@ class Service:
         now = code.load(layout.time)
         with code.each(code.load_whole(queue.length)) as slot:
             event = code.load_whole(queue.events, slot)
-            due = (event >= 0) & (code.load(queue.times, slot) <= now)
+            due = code.load(queue.times, slot) <= now
             with code.when(due):
                 self.unit.call(code, self.kernels.priority_of_event, event.ir)
                 priority = code.load(layout.answer)
@@ -346,7 +352,7 @@ class Service:
         unit.call(code, kernels.assign_event, event.ir)
         code.store(self.changed, code.whole(1))
         code.store(queue.events, code.whole(-1), slot)
-        self._trim(code)
+        self._close_ranks(code)
         with code.when(_any_of(code, event, self._flagged("ends"))):
             code.store(self.course.reason, code.whole(job.ENDED))
             code.store(self.best, event)
@@ -421,10 +427,9 @@ class Service:
         self._stop_by(code, self._next_stop(code, table))
         if self.n_event:
             with code.each(code.load_whole(self.queue.length)) as slot:
-                waits = code.load_whole(self.queue.events, slot) >= 0
-                time = code.load(self.queue.times, slot)
-                time = code.select(waits, time, code.number(float("inf")))
-                self._stop_by(code, time)
+                self._stop_by(code, code.load(self.queue.times, slot))
+        if layout.switches.size:
+            self._stop_by_switches(code, now)
         with code.when(code.load_whole(self.changed).differs(0)):
             self.unit.call(code, self.kernels.fix_one)
             code.store(course.fresh, code.whole(1))
@@ -442,6 +447,16 @@ class Service:
             code.store(course.state, code.load(layout.point, i), i)
         code.builder.ret_void()
         return function
+
+    def _stop_by_switches(self, code: Code, now: Value) -> None:
+        """Stop at the next switch; if one is here, the rates may have jumped."""
+        self.unit.call(code, self.kernels.switches_one)
+        with code.each(self.layout.switches.size) as k:
+            time = code.load(self.layout.switches, k)
+            with code.when(time > now):
+                self._stop_by(code, time)
+            with code.when(time.equals(now)):
+                code.store(self.changed, code.whole(1))
 
     def _stop_by(self, code: Code, time: Value) -> None:
         code.store(self.course.stop, code.smaller(time, code.load(self.course.stop)))

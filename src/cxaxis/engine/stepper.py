@@ -153,7 +153,8 @@ class Stepper:
         half = proposed * HALVING > remaining
         step = code.select(lands, remaining, code.select(half, remaining * 0.5, proposed))
         step = code.select(alive, step, code.number(1.0))
-        self._stages(code, time, step)
+        arrival = code.select(lands, stop, time + step)
+        self._stages(code, time, step, arrival)
         error = self._error(code, relative, absolute)
         sound = (error < 1e300) & code.load(layout.small_pivot).equals(0.0)
         accepted = alive & sound & (error <= 1.0)
@@ -161,7 +162,6 @@ class Stepper:
         self._control(code, time, step, error, sound, accepted, rejected, lands)
         steps = code.load_whole(course.steps) + 1
         code.store(course.steps, steps)
-        arrival = code.select(lands, stop, time + step)
         reached, located = self._events(code, time, step, arrival, accepted)
         self._outputs(code, pointer, time, step, reached, accepted)
         self._advance(code, time, step, reached, accepted, located)
@@ -176,20 +176,32 @@ class Stepper:
             with code.each_lane(needs) as lane:
                 self.unit.call(lane, self.service, pointer)
 
-    def _stages(self, code: Code, time: Value, step: Value) -> None:
+    def _within(self, code: Code, time: Value, arrival: Value, moment: Value) -> Value:
+        """Return a moment kept off both ends of the step, where rates may switch.
+
+        A rate that jumps at a time known in advance is continuous within the steps, which
+        end there; only their very ends belong to one side or the other.
+        """
+        if not self.kernels.formulas.switches:
+            return moment
+        first, last = code.neighbour(time, 1), code.neighbour(arrival, -1)
+        return code.smaller(code.larger(moment, first), last)
+
+    def _stages(self, code: Code, time: Value, step: Value, arrival: Value) -> None:
         """Attempt a step in every lane: stage vectors, and the last but one value in `point`."""
         unit, layout, kernels, n = self.unit, self.layout, self.kernels, self.n
         state = self.course.state
         inverse = 1.0 / step
         code.store(layout.inverse_step, inverse * (1.0 / rodas5p.GAMMA))
-        code.store(layout.time, time)
+        code.store(layout.time, self._within(code, time, arrival, time))
         with code.each(n) as i:
             code.store(layout.point, code.load(state, i), i)
         unit.call(code, kernels.factor)
         sloped = layout.slope.size > 0
         for s in range(rodas5p.N_STAGE):
             before = [layout.stage(j, n) for j in range(s)]
-            code.store(layout.time, time + step * rodas5p.TIMES[s])
+            moment = time + step * rodas5p.TIMES[s]
+            code.store(layout.time, self._within(code, time, arrival, moment))
             with code.each(n) as i:
                 stages = [code.load(row, i) for row in before]
                 if s > 0:
@@ -322,6 +334,13 @@ class Stepper:
         changed = self._changed(code) & accepted
         code.store(course.located, code.to_real(changed))
         code.store(course.high, 1.0)
+        # Where none changed, this step's end is the next one's start. Before any lane looks
+        # elsewhere, that is: residuals are then those of other moments.
+        quiet = accepted & ~changed
+        with code.when(quiet):
+            with code.each(self.n_event) as e:
+                here = code.load(layout.residual, e)
+                code.store(course.start_residual, here, e, where=quiet)
         with code.when(changed):
             self._write_dense(code)
             code.store(course.low, 0.0)
@@ -329,12 +348,6 @@ class Stepper:
                 code.store(course.end_residual, code.load(layout.residual, e), e)
                 code.store(course.end_truth, code.load(layout.truth, e), e)
             self._locate(code, time, step, changed)
-        # Where none changed, this step's end is the next one's start.
-        quiet = accepted & ~changed
-        with code.when(quiet):
-            with code.each(self.n_event) as e:
-                here = code.load(layout.residual, e)
-                code.store(course.start_residual, here, e, where=quiet)
         located = code.load(course.located).differs(0.0)
         high = code.load(course.high)
         return code.select(located & (high < 1.0), time + high * step, arrival), located

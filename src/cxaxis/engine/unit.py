@@ -12,7 +12,7 @@ from cxaxis.engine.emit import POINTER, REAL, WHOLE, Code, Row, Rows, Value
 from cxaxis.engine.expressions import UNARY, Graph, Node
 
 # Operations in one function; beyond, the code generator's time grows faster than the code.
-LARGEST_FUNCTION = 1500
+LARGEST_FUNCTION = 300
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,26 @@ class Unit:
         -------
         The function, the code of its body, and its extra arguments.
         """
-        pitched = [] if self.target.pitch is not None else [WHOLE]
-        kind = ir.FunctionType(result or ir.VoidType(), [POINTER, *pitched, *extra])
-        function = ir.Function(self.module, kind, name)
+        function = self.module.globals.get(name)
+        if function is None:
+            function = self.declare(name, extra, result)
         builder = ir.IRBuilder(function.append_basic_block("entry"))
         pitch = self.target.pitch if self.target.pitch is not None else function.args[1]
         width = 1 if scalar else self.target.width
         code = Code(builder, width, function.args[0], pitch)
-        return function, code, tuple(function.args[1 + len(pitched) :])
+        return function, code, tuple(function.args[1 + len(self._pitch_kinds()) :])
+
+    def declare(self, name: str, extra: Sequence[Any] = (), result: Any = None) -> Any:
+        """Name a function that is written later, or in another unit."""
+        kinds = [POINTER, *self._pitch_kinds(), *extra]
+        return ir.Function(self.module, ir.FunctionType(result or ir.VoidType(), kinds), name)
+
+    def _pitch_kinds(self) -> list[Any]:
+        return [] if self.target.pitch is not None else [WHOLE]
 
     def call(self, code: Code, function: Any, *extra: Any) -> Any:
         """Call a function of this unit on the memory that ``code`` works on."""
-        pitched = [] if self.target.pitch is not None else [code.pitch]
+        pitched = [code.pitch] if self._pitch_kinds() else []
         return code.builder.call(function, [code.memory, *pitched, *extra])
 
     def formulas(
@@ -179,22 +187,16 @@ def _pieces(order: Sequence[Node], size: int) -> list[list[Node]]:
 
 
 def _shared(graph: Graph, pieces: list[list[Node]], home: Mapping[Node, int]) -> list[Node]:
-    """Return the numbers that a later piece than their own needs.
-
-    A condition is cheap and no number: each piece that needs it computes it again.
-    """
-    found: set[Node] = set()
-    for k, piece in enumerate(pieces):
-        waiting = [arg for node in piece for arg in graph.term(node).args]
-        while waiting:
-            arg = waiting.pop()
-            if home.get(arg, k) == k:
-                continue
-            if graph.is_condition(arg):
-                waiting.extend(graph.term(arg).args)
-            else:
-                found.add(arg)
-    return sorted(found)
+    """Return the nodes that a later piece than their own needs."""
+    return sorted(
+        {
+            arg
+            for k, piece in enumerate(pieces)
+            for node in piece
+            for arg in graph.term(node).args
+            if home.get(arg, k) != k
+        }
+    )
 
 
 def _write(
@@ -213,9 +215,9 @@ def _write(
         targets.setdefault(each.node, []).append(each)
     keep = set(kept)
     for node in [*_leaf_roots(nodes, targets), *nodes]:
-        value = values.computed(node)
+        values.computed(node)
         if node in keep:
-            code.store(stored[node], value)
+            code.store(stored[node], values.number(node))
         for each in targets.get(node, ()):
             number = values.number(node)
             into.store(each.row, into.load(each.row) + number if each.adds else number)
@@ -274,7 +276,9 @@ class Values:
 
     def _argument(self, node: Node) -> Value:
         if node not in self._made and node in self._stored:
-            self._made[node] = self._code.load(self._stored[node])
+            number = self._code.load(self._stored[node])
+            is_condition = self._graph.is_condition(node)
+            self._made[node] = number.differs(0.0) if is_condition else number
         return self.computed(node)
 
     def _operation(self, node: Node) -> Value:
