@@ -62,8 +62,9 @@ class Course:
     reason
         Why the lane needs service: 0 a stop, an event or the end; -1 the first patient;
         else an outcome.
-    turns, located, sum
-        Turns of the location; whether a trigger changed in this step; a sum in the making.
+    turns, located, inside, sum
+        Turns of the location; whether a trigger changed in this step; the error with that of
+        the dense output; a sum in the making.
     """
 
     state: Row
@@ -94,6 +95,7 @@ class Course:
     reason: Row
     turns: Row
     located: Row
+    inside: Row
     sum: Row
 
     @classmethod
@@ -155,14 +157,20 @@ class Stepper:
         step = code.select(alive, step, code.number(1.0))
         arrival = code.select(lands, stop, time + step)
         self._stages(code, time, step, arrival)
-        error = self._error(code, relative, absolute)
-        sound = (error < 1e300) & code.load(layout.small_pivot).equals(0.0)
-        accepted = alive & sound & (error <= 1.0)
+        self._arrive(code)
+        tolerance = (relative, absolute)
+        error = self._norm(code, layout.stage(rodas5p.N_STAGE - 1, self.n), tolerance)
+        pivots_hold = code.load(layout.small_pivot).equals(0.0)
+        fine = alive & pivots_hold & (error <= 1.0)
+        changed = self._changes(code, arrival, fine)
+        error = self._error_inside(code, time, step, arrival, error, fine, changed, tolerance)
+        sound = (error < 1e300) & pivots_hold
+        accepted = fine & sound & (error <= 1.0)
         rejected = alive & ~accepted
         self._control(code, time, step, error, sound, accepted, rejected, lands)
         steps = code.load_whole(course.steps) + 1
         code.store(course.steps, steps)
-        reached, located = self._events(code, time, step, arrival, accepted)
+        reached, located = self._events(code, time, step, arrival, accepted, changed)
         self._outputs(code, pointer, time, step, reached, accepted)
         self._advance(code, time, step, reached, accepted, located)
         too_many = alive & (steps > most)
@@ -223,22 +231,68 @@ class Stepper:
             unit.call(code, kernels.rates)
             unit.call(code, kernels.solve, code.address(layout.stage(s, n)))
 
-    def _error(self, code: Code, relative: Value, absolute: Value) -> Value:
-        """Finish the step and return its error in units of the tolerance, per lane."""
-        layout, course, n = self.layout, self.course, self.n
-        last = layout.stage(rodas5p.N_STAGE - 1, n)
+    def _arrive(self, code: Code) -> None:
+        """Finish the step: the value that the last stage corrects."""
+        last = self.layout.stage(rodas5p.N_STAGE - 1, self.n)
+        with code.each(self.n) as i:
+            new = code.load(self.layout.point, i) + code.load(last, i)
+            code.store(self.course.arrived, new, i)
+
+    def _norm(self, code: Code, row: Row, tolerance: tuple[Value, Value]) -> Value:
+        """Return the root mean square of rows in units of the tolerance of each state."""
+        course = self.course
+        relative, absolute = tolerance
         code.store(course.sum, 0.0)
-        with code.each(n) as i:
-            change = code.load(last, i)
-            old = code.load(course.state, i)
-            new = code.load(layout.point, i) + change
-            code.store(course.arrived, new, i)
+        with code.each(self.n) as i:
+            old, new = code.load(course.state, i), code.load(course.arrived, i)
             size = code.larger(code.function("absolute", old), code.function("absolute", new))
-            ratio = change / (absolute + relative * size)
+            ratio = code.load(row, i) / (absolute + relative * size)
             code.store(course.sum, code.load(course.sum) + ratio * ratio)
-        mean = code.load(course.sum) * (1.0 / n)
-        code.store(course.sum, 0.0)
-        return code.function("sqrt", mean)
+        return code.function("sqrt", code.load(course.sum) * (1.0 / self.n))
+
+    def _error_inside(
+        self,
+        code: Code,
+        time: Value,
+        step: Value,
+        arrival: Value,
+        error: Value,
+        fine: Value,
+        changed: Value,
+        tolerance: tuple[Value, Value],
+    ) -> Value:
+        """Return the error with that of the dense output, in lanes that will use it.
+
+        States that follow others at once are exact at the ends of steps of any length, not
+        in between. What the dense output lacks of fulfilling the equations half-way, carried
+        through the step's own linear system, is its error there.
+        """
+        layout, course, n = self.layout, self.course, self.n
+        output = code.load(course.next_output)
+        needed = fine & (changed | (output <= arrival))
+        code.store(course.inside, error)
+        with code.when(needed):
+            self._write_dense(code)
+            within = needed & (changed | (output < arrival))
+            with code.when(within):
+                self._misfit(code, time, step, arrival)
+                inner = self._norm(code, layout.stage(0, n), tolerance)
+                code.store(course.inside, code.larger(inner, error), where=within)
+        return code.load(course.inside)
+
+    def _misfit(self, code: Code, time: Value, step: Value, arrival: Value) -> None:
+        """Write the error of the dense output half-way into the first stage's rows."""
+        layout, course, n = self.layout, self.course, self.n
+        inverse = 1.0 / step
+        half = code.number(0.5)
+        with code.each(n) as i:
+            d2, d3 = (code.load(Row(course.dense.start + d * n), i) for d in (1, 2))
+            rise = code.load(course.arrived, i) - code.load(course.state, i)
+            code.store(layout.point, self._at(code, half, i), i)
+            code.store(layout.right, -((rise + (d2 + d3) * 0.25) * inverse), i)
+        code.store(layout.time, self._within(code, time, arrival, time + step * 0.5))
+        self.unit.call(code, self.kernels.rates)
+        self.unit.call(code, self.kernels.solve, code.address(layout.stage(0, n)))
 
     def _control(
         self,
@@ -317,21 +371,35 @@ class Stepper:
 
     # Events
 
+    def _changes(self, code: Code, arrival: Value, fine: Value) -> Value:
+        """Return whether some trigger changes in the step."""
+        if not self.n_event:
+            return code.truth(False)
+        layout = self.layout
+        with code.each(self.n) as i:
+            code.store(layout.point, code.load(self.course.arrived, i), i)
+        code.store(layout.time, arrival)
+        self.unit.call(code, self.kernels.triggers)
+        return self._changed(code) & fine
+
     def _events(
-        self, code: Code, time: Value, step: Value, arrival: Value, accepted: Value
+        self,
+        code: Code,
+        time: Value,
+        step: Value,
+        arrival: Value,
+        accepted: Value,
+        changed: Value,
     ) -> tuple[Value, Value]:
         """Return the time reached, and whether a trigger changed.
 
-        The time is that of the first change of a trigger, or the step's end.
+        The time is that of the first change of a trigger, or the step's end, for which the
+        triggers have just been evaluated.
         """
         if not self.n_event:
             return arrival, code.truth(False)
         layout, course = self.layout, self.course
-        with code.each(self.n) as i:
-            code.store(layout.point, code.load(course.arrived, i), i)
-        code.store(layout.time, arrival)
-        self.unit.call(code, self.kernels.triggers)
-        changed = self._changed(code) & accepted
+        changed = changed & accepted
         code.store(course.located, code.to_real(changed))
         code.store(course.high, 1.0)
         # Where none changed, this step's end is the next one's start. Before any lane looks
@@ -342,7 +410,6 @@ class Stepper:
                 here = code.load(layout.residual, e)
                 code.store(course.start_residual, here, e, where=quiet)
         with code.when(changed):
-            self._write_dense(code)
             code.store(course.low, 0.0)
             with code.each(self.n_event) as e:
                 code.store(course.end_residual, code.load(layout.residual, e), e)
@@ -422,17 +489,15 @@ class Stepper:
         def due() -> Value:
             return accepted & (code.load(course.next_output) <= reached)
 
-        with code.when(due()):
-            self._write_dense(code)
-            with code.repeat_while(due):
-                at = due()
-                when = code.load(course.next_output)
-                share = code.smaller((when - time) / step, code.number(1.0))
-                self._move_to(code, time, step, share)
-                code.store(self.layout.time, when)
-                self.unit.call(code, self.observe)
-                with code.each_lane(at) as lane:
-                    self.unit.call(lane, self.record, pointer)
+        with code.repeat_while(due):
+            at = due()
+            when = code.load(course.next_output)
+            share = code.smaller((when - time) / step, code.number(1.0))
+            self._move_to(code, time, step, share)
+            code.store(self.layout.time, when)
+            self.unit.call(code, self.observe)
+            with code.each_lane(at) as lane:
+                self.unit.call(lane, self.record, pointer)
 
     def _advance(
         self,
