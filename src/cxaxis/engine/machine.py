@@ -15,9 +15,11 @@ from typing import Any
 
 # The modules that decide what the machine code is.
 _GENERATORS = (
+    "course",
     "elimination",
     "emit",
     "expressions",
+    "firings",
     "job",
     "kernels",
     "machine",
@@ -87,7 +89,14 @@ def cache_key(*parts: object) -> str:
     import llvmlite.binding as llvm
 
     processor = this_processor()
-    said = (_generator_digest(), llvmlite.__version__, llvm.llvm_version_info, sys.platform, processor, *parts)
+    said = (
+        _generator_digest(),
+        llvmlite.__version__,
+        llvm.llvm_version_info,
+        sys.platform,
+        processor,
+        *parts,
+    )
     return hashlib.blake2b(repr(said).encode(), digest_size=20).hexdigest()
 
 

@@ -19,10 +19,17 @@ from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine import job
-from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable, stops_of
+from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable, Stop, stops_of
 from cxaxis.engine.expressions import Node
 from cxaxis.engine.machine import this_processor
-from cxaxis.engine.program import Batch, BatchResult, Program, Schedules
+from cxaxis.engine.program import (
+    STATE_ROW,
+    Batch,
+    BatchResult,
+    Program,
+    Schedules,
+    held_row,
+)
 from cxaxis.engine.protocol import (
     ParameterTable,
     SimulationResult,
@@ -134,19 +141,17 @@ class PopulationEngine:
         clock = checked_times(times, n)
         nodes = tuple(system.readable[name] for name in outputs)
         runnable = _with_endings(_with_a_state(system), frozenset(endings))
-        lanes = self._lanes_for(n)
-        program = _program(_Key(runnable), nodes, lanes)
         columns = np.array([system.settable[name] for name in parameters.names], dtype=np.int64)
         batch = Batch(
             columns=columns,
             table=parameters.values,
             times=clock[0] if clock.shape[0] == 1 else clock,
-            schedules=_schedules(system, doses, n, program),
+            schedules=_schedules(runnable, doses, n),
             relative=chosen.relative,
             absolute=chosen.absolute,
             max_steps=self.max_steps,
         )
-        result = program.run(batch, threads=self._threads_for(n, lanes))
+        result = self._run(runnable, nodes, batch)
         _retry_pivoted(runnable, nodes, batch, result)
         return SimulationResult(
             times=np.asarray(times, dtype=np.float64),
@@ -156,6 +161,13 @@ class PopulationEngine:
             tolerances=chosen,
             steps=result.steps,
         )
+
+    def _run(self, system: System, nodes: tuple[Node, ...], batch: Batch) -> BatchResult:
+        """Run a batch on this machine's processor."""
+        n = batch.n_patient
+        lanes = self._lanes_for(n)
+        program = _program(SystemKey(system), nodes, lanes)
+        return program.run(batch, threads=self._threads_for(n, lanes))
 
     def _lanes_for(self, n_patient: int) -> int:
         return self.lanes or (1 if n_patient == 1 else this_processor().lanes)
@@ -167,7 +179,7 @@ class PopulationEngine:
         return max(1, min(os.cpu_count() or 1, worth))
 
 
-class _Key:
+class SystemKey:
     """A system as a key of the programs in memory: equal if it is the same object."""
 
     def __init__(self, system: System) -> None:
@@ -177,7 +189,7 @@ class _Key:
         return hash((id(self.system.graph), self.system.states, self.system.events))
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Key):
+        if not isinstance(other, SystemKey):
             return NotImplemented
         mine, yours = self.system, other.system
         return (
@@ -189,7 +201,7 @@ class _Key:
 
 
 @lru_cache(maxsize=_PROGRAMS)
-def _program(key: _Key, nodes: tuple[Node, ...], lanes: int, pivoted: bool = False) -> Program:
+def _program(key: SystemKey, nodes: tuple[Node, ...], lanes: int, pivoted: bool = False) -> Program:
     return Program(key.system, nodes, lanes=lanes, pivoted=pivoted)
 
 
@@ -235,7 +247,7 @@ def _with_endings(system: System, endings: frozenset[str]) -> System:
     return replace(system, events=events)
 
 
-def _schedules(system: System, doses: DoseTable, n_patient: int, program: Program) -> Schedules:
+def _schedules(system: System, doses: DoseTable, n_patient: int) -> Schedules:
     """Return the stops of every patient; patients without doses of their own share one list."""
     own: dict[int, list[Dose]] = {}
     for dose in doses.rows:
@@ -252,7 +264,7 @@ def _schedules(system: System, doses: DoseTable, n_patient: int, program: Progra
             of_patient[patient] = len(lists)
             lists.append(rows)
     stops = [stops_of(rows, np.inf) for rows in lists]
-    changes = [_changes(system, program, stop) for stop in chain.from_iterable(stops)]
+    changes = [_changes(system, stop) for stop in chain.from_iterable(stops)]
     flat = list(chain.from_iterable(changes))
     return Schedules(
         of_patient=of_patient,
@@ -265,14 +277,10 @@ def _schedules(system: System, doses: DoseTable, n_patient: int, program: Progra
     )
 
 
-def _changes(system: System, program: Program, stop: object) -> list[tuple[int, int, float]]:
-    from cxaxis.engine.doses import Stop
-
-    assert isinstance(stop, Stop)
-    boluses = [
-        (program.state_row + system.doseable[target], 0, amount) for target, amount in stop.boluses
-    ]
-    rates = [(program.held_row + system.infused[target], 1, rate) for target, rate in stop.rates]
+def _changes(system: System, stop: Stop) -> list[tuple[int, int, float]]:
+    boluses = [(STATE_ROW + system.doseable[target], 0, amount) for target, amount in stop.boluses]
+    first = held_row(system)
+    rates = [(first + system.infused[target], 1, rate) for target, rate in stop.rates]
     return boluses + rates
 
 
@@ -287,20 +295,12 @@ def _retry_pivoted(
     rows = np.flatnonzero(result.status == job.SMALL_PIVOT)
     if not len(rows):
         return
-    schedules = replace(batch.schedules, of_patient=batch.schedules.of_patient[rows])
-    part = replace(
-        batch,
-        table=batch.table[rows],
-        times=batch.times if batch.times.ndim == 1 else batch.times[rows],
-        schedules=schedules,
-    )
-    again = _program(_Key(system), nodes, 1, pivoted=True).run(part)
-    for name in ("outputs", "status", "end_time", "culprit", "steps", "rejections"):
-        getattr(result, name)[rows] = getattr(again, name)
+    again = _program(SystemKey(system), nodes, 1, pivoted=True).run(batch.part(rows))
+    result.put(rows, again)
 
 
 def _outcomes(system: System, result: BatchResult) -> tuple[PatientOutcome, ...]:
-    undefined = ~np.isfinite(result.outputs).all(axis=(1, 2))
+    defined = np.asarray(np.isfinite(result.outputs).all(axis=(1, 2)))
     names: Mapping[bool, list[str]] = {
         True: [event.name for event in system.events],
         False: [state.name for state in system.states],
@@ -308,7 +308,7 @@ def _outcomes(system: System, result: BatchResult) -> tuple[PatientOutcome, ...]
     outcomes = []
     for row, status in enumerate(result.status.tolist()):
         outcome, message = _OUTCOMES[status]
-        if outcome is Outcome.COMPLETED and undefined[row]:
+        if outcome is Outcome.COMPLETED and not defined[row]:
             outcome, message = Outcome.NON_FINITE, "an output is not a finite number"
         culprit = int(result.culprit[row])
         outcomes.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,13 @@ from cxaxis.engine.system import System
 
 # Bytes to which the memory of a lane group is aligned: a cache line.
 ALIGNMENT = 64
+#: Row of the first state in a lane's memory: where boluses go.
+STATE_ROW = 1
+
+
+def held_row(system: System) -> int:
+    """Return the row of the first held value in a lane's memory: where infusion rates go."""
+    return STATE_ROW + len(system.states)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +83,26 @@ class Batch:
         """Number of patients."""
         return int(self.table.shape[0])
 
+    def part(self, rows: slice | NDArray[np.int64]) -> Batch:
+        """Return some of the patients."""
+        schedules = replace(self.schedules, of_patient=self.schedules.of_patient[rows])
+        times = self.times if self.times.ndim == 1 else self.times[rows]
+        return replace(self, table=self.table[rows], times=times, schedules=schedules)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """What the machine code leaves; statuses are those of `cxaxis.engine.job`."""
+    """What the machine code leaves; statuses are those of `cxaxis.engine.job`.
+
+    Attributes
+    ----------
+    outputs
+        Shape ``(n_patient, n_time, n_output)``; NaN where a course did not get to.
+    status, end_time, culprit
+        Why and when a course ended; the event or state to blame, or -1.
+    steps, rejections
+        Steps tried, and those of them whose error was too large.
+    """
 
     outputs: FloatArray
     status: NDArray[np.int64]
@@ -87,6 +110,57 @@ class BatchResult:
     culprit: NDArray[np.int64]
     steps: NDArray[np.int64]
     rejections: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, batch: Batch, n_output: int) -> BatchResult:
+        """Return the arrays that a batch's results will fill."""
+        n = batch.n_patient
+        return cls(
+            outputs=np.full((n, batch.times.shape[-1], n_output), np.nan),
+            status=np.full(n, -1, dtype=np.int64),
+            end_time=np.zeros(n),
+            culprit=np.full(n, -1, dtype=np.int64),
+            steps=np.zeros(n, dtype=np.int64),
+            rejections=np.zeros(n, dtype=np.int64),
+        )
+
+    def part(self, rows: slice) -> BatchResult:
+        """Return a view on the results of a stretch of patients."""
+        return BatchResult(**{name: value[rows] for name, value in vars(self).items()})
+
+    def put(self, rows: NDArray[np.int64], other: BatchResult) -> None:
+        """Replace the results of some patients."""
+        for name, value in vars(self).items():
+            value[rows] = getattr(other, name)
+
+
+def entries_of(system: System, batch: Batch, result: BatchResult) -> dict[str, Any]:
+    """Return the entries of the table that the machine code works from (`job.ENTRIES`)."""
+    schedules = batch.schedules
+    n_time = batch.times.shape[-1]
+    return {
+        "n_patient": batch.n_patient,
+        "next_patient": np.zeros(1, dtype=np.int64),
+        "n_column": len(batch.columns),
+        "columns": np.ascontiguousarray(batch.columns, dtype=np.int64),
+        "table": np.ascontiguousarray(batch.table, dtype=np.float64),
+        "defaults": np.array([h.value for h in system.held], dtype=np.float64),
+        "n_time": n_time,
+        "times": np.ascontiguousarray(batch.times, dtype=np.float64),
+        "times_pitch": 0 if batch.times.ndim == 1 else n_time,
+        "n_output": result.outputs.shape[2],
+        "schedule_of": schedules.of_patient,
+        "first_stop": schedules.first_stop,
+        "stop_times": schedules.times,
+        "first_change": schedules.first_change,
+        "change_row": schedules.row,
+        "change_sets": schedules.sets,
+        "change_amount": schedules.amount,
+        "relative": batch.relative,
+        "absolute": batch.absolute,
+        "max_steps": batch.max_steps,
+        **vars(result),
+    }
 
 
 class Program:
@@ -121,58 +195,11 @@ class Program:
         )
         self._code = Loaded([main, read_out], "run")
 
-    @property
-    def state_row(self) -> int:
-        """Row of the first state in a lane's memory: where boluses go."""
-        return 1
-
-    @property
-    def held_row(self) -> int:
-        """Row of the first held value in a lane's memory: where infusion rates go."""
-        return 1 + len(self.system.states)
-
     def run(self, batch: Batch, *, threads: int = 1) -> BatchResult:
         """Simulate every patient of a batch; nothing is raised for one that fails."""
-        n = batch.n_patient
-        n_time = batch.times.shape[-1]
-        result = BatchResult(
-            outputs=np.full((n, n_time, self.n_output), np.nan),
-            status=np.full(n, -1, dtype=np.int64),
-            end_time=np.zeros(n),
-            culprit=np.full(n, -1, dtype=np.int64),
-            steps=np.zeros(n, dtype=np.int64),
-            rejections=np.zeros(n, dtype=np.int64),
-        )
-        schedules = batch.schedules
-        job = pack(
-            n_patient=n,
-            next_patient=np.zeros(1, dtype=np.int64),
-            n_column=len(batch.columns),
-            columns=np.ascontiguousarray(batch.columns, dtype=np.int64),
-            table=np.ascontiguousarray(batch.table, dtype=np.float64),
-            defaults=np.array([h.value for h in self.system.held], dtype=np.float64),
-            n_time=n_time,
-            times=np.ascontiguousarray(batch.times, dtype=np.float64),
-            times_pitch=0 if batch.times.ndim == 1 else n_time,
-            n_output=self.n_output,
-            outputs=result.outputs,
-            schedule_of=schedules.of_patient,
-            first_stop=schedules.first_stop,
-            stop_times=schedules.times,
-            first_change=schedules.first_change,
-            change_row=schedules.row,
-            change_sets=schedules.sets,
-            change_amount=schedules.amount,
-            status=result.status,
-            end_time=result.end_time,
-            culprit=result.culprit,
-            steps=result.steps,
-            rejections=result.rejections,
-            relative=batch.relative,
-            absolute=batch.absolute,
-            max_steps=batch.max_steps,
-        )
-        self._work(job.table, max(1, min(threads, -(-n // self.lanes))))
+        result = BatchResult.empty(batch, self.n_output)
+        job = pack(**entries_of(self.system, batch, result))
+        self._work(job.table, max(1, min(threads, -(-batch.n_patient // self.lanes))))
         return result
 
     def _work(self, table: NDArray[np.int64], threads: int) -> None:
@@ -180,9 +207,7 @@ class Program:
         if threads == 1:
             self._work_alone(table)
             return
-        workers = [
-            threading.Thread(target=self._work_alone, args=(table,)) for _ in range(threads)
-        ]
+        workers = [threading.Thread(target=self._work_alone, args=(table,)) for _ in range(threads)]
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -210,26 +235,40 @@ def fingerprint(system: System) -> str:
 
 
 def _model_module(system: System, lanes: int, pivoted: bool) -> tuple[str, list[int]]:
-    from llvmlite import ir
-
-    from cxaxis.engine.emit import POINTER, Rows
+    from cxaxis.engine.emit import Rows
     from cxaxis.engine.unit import Target, Unit
 
     unit = Unit("model", Target(lanes, lanes))
-    kind = ir.FunctionType(ir.VoidType(), [POINTER])
-    observe = ir.Function(unit.module, kind, "observe")
-    observe_one = ir.Function(unit.module, kind, "observe_one")
+    observe, observe_one = unit.declare("observe"), unit.declare("observe_one")
     rows = write_model(unit, system, observe, observe_one, pivoted=pivoted, rows=Rows())
     return str(unit.module), [rows.size]
+
+
+def whole_unit(
+    system: System, outputs: Sequence[int], target: Any, *, pivoted: bool = False
+) -> tuple[Any, int]:
+    """Return one unit with a model and its outputs, and the rows that a lane needs.
+
+    Its function ``run(memory, [pitch,] table)`` takes patients until none is left.
+    """
+    from cxaxis.engine.emit import Rows
+    from cxaxis.engine.unit import Unit
+
+    unit = Unit("whole", target)
+    observe, observe_one = unit.declare("observe"), unit.declare("observe_one")
+    rows = write_model(unit, system, observe, observe_one, pivoted=pivoted, rows=Rows())
+    write_outputs(unit, system, outputs, rows)
+    return unit, rows.size
 
 
 def write_model(
     unit: Any, system: System, observe: Any, observe_one: Any, *, pivoted: bool, rows: Any
 ) -> Any:
     """Write everything but the outputs of a model into a unit; return the rows it takes."""
+    from cxaxis.engine.course import Course
     from cxaxis.engine.kernels import Formulas, Kernels
     from cxaxis.engine.service import Service
-    from cxaxis.engine.stepper import Course, Stepper
+    from cxaxis.engine.stepper import Stepper
 
     kernels = Kernels(unit, Formulas(system), rows, pivoted=pivoted)
     course = Course.take(rows, len(system.states), len(system.events))

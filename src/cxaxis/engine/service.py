@@ -7,47 +7,21 @@ outputs are recorded first, then doses are applied in the order of their rows, t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 
 from cxaxis.engine import job, rodas5p
-from cxaxis.engine.emit import POINTER, REAL, WHOLE, Code, Row, Rows, Value
+from cxaxis.engine.course import Course
+from cxaxis.engine.emit import POINTER, REAL, WHOLE, Code, Row, Value
+from cxaxis.engine.firings import Firings, any_of
 from cxaxis.engine.job import Table
 from cxaxis.engine.kernels import Kernels
-from cxaxis.engine.stepper import Course
 
-# Firings at one moment after which events are taken to set each other off for ever.
-MOST_FIRINGS = 10_000
-# Firings that may wait for their delay at the same time.
-LONGEST_QUEUE = 64
 # A negative amount this small is rounding, not biology.
 NEGATIVE_AMOUNT_LIMIT = -1e-6
 # Size below which a state counts as zero when looking for the one that moves fastest.
 IDLE = 1e-9
-
-
-@dataclass(frozen=True)
-class Queue:
-    """Rows of the firings that wait: when, which event, and the values it will assign."""
-
-    length: Row
-    times: Row
-    events: Row
-    values: Row
-    size: int
-    width: int
-
-    @classmethod
-    def take(cls, rows: Rows, n_event: int, width: int, *, delayed: bool) -> Queue:
-        """Return a queue with rows of its own."""
-        size = max(LONGEST_QUEUE, 2 * n_event) if delayed else 2 * n_event + 8
-        size = size if n_event else 0
-        return cls(
-            rows.take(), rows.take(size), rows.take(size), rows.take(size * width), size, width
-        )
 
 
 class Service:
@@ -62,18 +36,11 @@ class Service:
         self.system = kernels.formulas.system
         self.n = kernels.formulas.n
         self.n_event = len(self.system.events)
-        self.queue = Queue.take(
-            kernels.rows,
-            self.n_event,
-            self.layout.assigned.size,
-            delayed=any(e.delay is not None for e in self.system.events),
-        )
-        self.served = kernels.rows.take()
-        self.firings = kernels.rows.take()
-        self.changed = kernels.rows.take()
-        self.kept = kernels.rows.take()
-        self.best = kernels.rows.take()
-        self.best_priority = kernels.rows.take()
+        self.firings = Firings(kernels, course)
+        self.done = kernels.rows.take()
+        self.changed = self.firings.happened
+        self.culprit = kernels.rows.take()
+        self.extreme = kernels.rows.take()
         # Outputs stand after everything else, so that their number is free.
         self.outputs = Row(kernels.rows.size)
 
@@ -87,8 +54,8 @@ class Service:
         function, code, (pointer,) = self.unit.function("service", scalar=True, extra=[POINTER])
         course = self.course
         code.store(self.changed, code.whole(0))
-        code.store(self.served, code.whole(0))
-        with code.repeat_while(lambda: code.load_whole(self.served).equals(0)):
+        code.store(self.done, code.whole(0))
+        with code.repeat_while(lambda: code.load_whole(self.done).equals(0)):
             self._serve_once(code, pointer, begin, settle, finish, restart)
         code.store(course.reason, code.whole(0))
         code.builder.ret_void()
@@ -105,7 +72,7 @@ class Service:
         with code.choice(code.load_whole(course.alive).equals(0)) as (idle, busy):
             with idle:
                 self._rest(code)
-                code.store(self.served, code.whole(1))
+                code.store(self.done, code.whole(1))
             with busy:
                 with code.when(code.load_whole(course.reason).equals(0)):
                     unit.call(code, settle, pointer)
@@ -116,7 +83,7 @@ class Service:
                         code.store(course.reason, code.whole(-1))
                     with goes_on:
                         unit.call(code, restart, pointer)
-                        code.store(self.served, code.whole(1))
+                        code.store(self.done, code.whole(1))
 
     def _rest(self, code: Code) -> None:
         """Leave an idle lane with harmless numbers: it computes along with the others."""
@@ -176,13 +143,11 @@ class Service:
             self._load_held(code, table, patient)
             for row in (course.steps, course.rejections, course.cursor, course.streak):
                 code.store(row, code.whole(0))
-            code.store(self.queue.length, code.whole(0))
+            self.firings.clear(code)
             code.store(course.restart_step, 0.0)
             code.store(course.old_error, 0.0)
             code.store(layout.time, 0.0)
             code.store(self.changed, code.whole(1))
-            for k, event in enumerate(self.system.events):
-                code.store(course.was[k], float(event.starts_true))
             schedule = code.element(table.array(code, "schedule_of"), patient, WHOLE)
             stops = table.array(code, "first_stop")
             code.store(course.stop_cursor, code.element(stops, schedule, WHOLE))
@@ -214,7 +179,7 @@ class Service:
         with code.when(~self._at_horizon(code, pointer)):
             self._apply_stops(code, Table(pointer))
         if self.n_event:
-            self._fire(code)
+            self.firings.fire(code)
         code.builder.ret_void()
         return function
 
@@ -249,126 +214,15 @@ class Service:
             code.store(self.changed, code.whole(1))
             code.store(course.stop_cursor, cursor + 1)
 
-    def _fire(self, code: Code) -> None:
-        """Let all events that are due happen, in the order that their priorities give."""
-        course = self.course
-        code.store(self.firings, code.whole(0))
-        code.store(self.best, code.whole(0))
-        going = lambda: (code.load_whole(self.best) >= 0) & code.load_whole(course.reason).equals(0)  # noqa: E731
-        with code.repeat_while(going):
-            self._look(code)
-            self._choose(code)
-            with code.when(code.load_whole(self.best) >= 0):
-                self._execute(code)
-                count = code.load_whole(self.firings) + 1
-                code.store(self.firings, count)
-                with code.when(count > MOST_FIRINGS):
-                    code.store(course.reason, code.whole(job.STEP_LIMIT))
-
-    def _look(self, code: Code) -> None:
-        """Queue what was triggered, and forget what its trigger no longer supports."""
-        self.unit.call(code, self.kernels.triggers_one)
-        for k, event in enumerate(self.system.events):
-            was = code.load(self.course.was[k]).differs(0.0)
-            now = code.load(self.layout.truth[k]).differs(0.0)
-            with code.when(now & ~was):
-                self._push(code, k, event.values_at_trigger)
-            if not event.persistent:
-                with code.when(was & ~now):
-                    self._forget(code, k)
-            code.store(self.course.was[k], code.to_real(now))
-
-    def _push(self, code: Code, event: int, values_now: bool) -> None:
-        queue, unit, kernels = self.queue, self.unit, self.kernels
-        number = code.whole(event)
-        length = code.load_whole(queue.length)
-        with code.choice(length >= queue.size) as (full, room):
-            with full:
-                code.store(self.course.reason, code.whole(job.QUEUE_FULL))
-            with room:
-                unit.call(code, kernels.delay_of_event, number.ir)
-                delay = code.load(self.layout.answer)
-                code.store(queue.times, code.load(self.layout.time) + delay, length)
-                code.store(queue.events, number, length)
-                if values_now:
-                    unit.call(code, kernels.values_of_event, number.ir)
-                    with code.each(queue.width) as j:
-                        value = code.load(self.layout.assigned, j)
-                        code.store(queue.values, value, length * queue.width + j)
-                code.store(queue.length, length + 1)
-
-    def _forget(self, code: Code, event: int) -> None:
-        """Take the firings of an event out of the queue."""
-        queue = self.queue
-        with code.each(code.load_whole(queue.length)) as slot:
-            with code.when(code.load_whole(queue.events, slot).equals(event)):
-                code.store(queue.events, code.whole(-1), slot)
-        self._close_ranks(code)
-
-    def _close_ranks(self, code: Code) -> None:
-        """Drop the slots of no event (-1) from the queue; the order of the others stays."""
-        queue, kept = self.queue, self.kept
-        code.store(kept, code.whole(0))
-        with code.each(code.load_whole(queue.length)) as slot:
-            event = code.load_whole(queue.events, slot)
-            with code.when(event >= 0):
-                home = code.load_whole(kept)
-                code.store(queue.events, event, home)
-                code.store(queue.times, code.load(queue.times, slot), home)
-                with code.each(queue.width) as j:
-                    value = code.load(queue.values, slot * queue.width + j)
-                    code.store(queue.values, value, home * queue.width + j)
-                code.store(kept, home + 1)
-        code.store(queue.length, code.load_whole(kept))
-
-    def _choose(self, code: Code) -> None:
-        """Set ``best`` to the slot of the firing that goes first, or to -1."""
-        queue, layout = self.queue, self.layout
-        code.store(self.best, code.whole(-1))
-        code.store(self.best_priority, float("-inf"))
-        now = code.load(layout.time)
-        with code.each(code.load_whole(queue.length)) as slot:
-            event = code.load_whole(queue.events, slot)
-            due = code.load(queue.times, slot) <= now
-            with code.when(due):
-                self.unit.call(code, self.kernels.priority_of_event, event.ir)
-                priority = code.load(layout.answer)
-                first = code.load_whole(self.best) < 0
-                with code.when(first | (priority > code.load(self.best_priority))):
-                    code.store(self.best, slot)
-                    code.store(self.best_priority, priority)
-
-    def _execute(self, code: Code) -> None:
-        queue, unit, kernels, layout = self.queue, self.unit, self.kernels, self.layout
-        slot = code.load_whole(self.best)
-        event = code.load_whole(queue.events, slot)
-        with code.choice(_any_of(code, event, self._flagged("values_at_trigger"))) as (kept, fresh):
-            with kept:
-                with code.each(queue.width) as j:
-                    value = code.load(queue.values, slot * queue.width + j)
-                    code.store(layout.assigned, value, j)
-            with fresh:
-                unit.call(code, kernels.values_of_event, event.ir)
-        unit.call(code, kernels.assign_event, event.ir)
-        code.store(self.changed, code.whole(1))
-        code.store(queue.events, code.whole(-1), slot)
-        self._close_ranks(code)
-        with code.when(_any_of(code, event, self._flagged("ends"))):
-            code.store(self.course.reason, code.whole(job.ENDED))
-            code.store(self.best, event)
-
-    def _flagged(self, flag: str) -> list[int]:
-        return [k for k, event in enumerate(self.system.events) if getattr(event, flag)]
-
     # The end of a course
 
     def _write_finish(self) -> Any:
         function, code, (pointer,) = self.unit.function("finish", scalar=True, extra=[POINTER])
         table, course, layout = Table(pointer), self.course, self.layout
         patient = code.load_whole(course.patient)
-        code.store(self.served, code.whole(-1))
+        code.store(self.culprit, code.whole(-1))
         with code.when(code.load_whole(course.reason).equals(job.ENDED)):
-            code.store(self.served, code.load_whole(self.best))
+            code.store(self.culprit, code.load_whole(self.firings.ended_by))
         with code.when(code.load_whole(course.reason).equals(0)):
             self._find_negative(code)
         failed = code.load_whole(course.reason)
@@ -376,40 +230,39 @@ class Service:
             self._find_fastest(code)
         code.set_element(table.array(code, "status"), patient, code.load_whole(course.reason))
         code.set_element(table.array(code, "end_time"), patient, code.load(layout.time))
-        code.set_element(table.array(code, "culprit"), patient, code.load_whole(self.served))
+        code.set_element(table.array(code, "culprit"), patient, code.load_whole(self.culprit))
         code.set_element(table.array(code, "steps"), patient, code.load_whole(course.steps))
         code.set_element(
             table.array(code, "rejections"), patient, code.load_whole(course.rejections)
         )
-        code.store(self.served, code.whole(0))
         code.builder.ret_void()
         return function
 
     def _find_negative(self, code: Code) -> None:
         """Set the reason, and ``served`` to the state, if an amount has become negative."""
         amounts = [i for i, state in enumerate(self.system.states) if state.is_amount]
-        code.store(self.best_priority, NEGATIVE_AMOUNT_LIMIT)
+        code.store(self.extreme, NEGATIVE_AMOUNT_LIMIT)
         with code.each(self.n) as i:
             value = code.load(self.layout.point, i)
-            below = value < code.load(self.best_priority)
-            with code.when(below & _any_of(code, i, amounts)):
-                code.store(self.best_priority, value)
-                code.store(self.served, i)
+            below = value < code.load(self.extreme)
+            with code.when(below & any_of(code, i, amounts)):
+                code.store(self.extreme, value)
+                code.store(self.culprit, i)
                 code.store(self.course.reason, code.whole(job.NEGATIVE))
 
     def _find_fastest(self, code: Code) -> None:
         """Set ``served`` to the state that moves fastest for its size, or is no number."""
         layout = self.layout
         self._rates_here(code)
-        code.store(self.best_priority, -1.0)
+        code.store(self.extreme, -1.0)
         with code.each(self.n) as i:
             rate = code.function("absolute", code.load(layout.right, i))
             size = code.function("absolute", code.load(layout.point, i))
             pace = rate / (size + IDLE)
             pace = code.select(pace < 1e300, pace, code.number(float("inf")))
-            with code.when(pace > code.load(self.best_priority)):
-                code.store(self.best_priority, pace)
-                code.store(self.served, i)
+            with code.when(pace > code.load(self.extreme)):
+                code.store(self.extreme, pace)
+                code.store(self.culprit, i)
 
     # Going on
 
@@ -426,8 +279,8 @@ class Service:
         code.store(course.stop, self._horizon(code, pointer))
         self._stop_by(code, self._next_stop(code, table))
         if self.n_event:
-            with code.each(code.load_whole(self.queue.length)) as slot:
-                self._stop_by(code, code.load(self.queue.times, slot))
+            with code.each(code.load_whole(self.firings.queue.length)) as slot:
+                self._stop_by(code, code.load(self.firings.queue.times, slot))
         if layout.switches.size:
             self._stop_by_switches(code, now)
         with code.when(code.load_whole(self.changed).differs(0)):
@@ -463,7 +316,7 @@ class Service:
 
     def _norm(self, code: Code, table: Table, row: Row, less: Row | None = None) -> Value:
         """Return the root mean square of rows, less others, in units of the tolerance."""
-        layout, total = self.layout, self.course.sum
+        _layout, total = self.layout, self.course.sum
         relative, absolute = table.real(code, "relative"), table.real(code, "absolute")
         code.store(total, 0.0)
         with code.each(self.n) as i:
@@ -509,21 +362,3 @@ class Service:
         step = code.smaller(100.0 * trial, wise)
         sound = (step > 0.0) & (step < 1e300)
         code.store(course.step, code.select(sound, step, code.number(1e-6)))
-
-
-def _any_of(code: Code, index: Value, members: Sequence[int]) -> Value:
-    """Return whether a whole number is among ``members``, one bit each of a constant table."""
-    found = code.truth(False)
-    for first in range(0, (max(members) + 1) if members else 0, 64):
-        bits = sum(1 << (m - first) for m in members if first <= m < first + 64)
-        if not bits:
-            continue
-        signed = bits - (1 << 64) if bits >> 63 else bits
-        shift = index - first
-        inside = (shift >= 0) & (shift < 64)
-        safe = code.select(inside, shift, code.whole(0))
-        bit = code.builder.and_(
-            code.builder.lshr(code.whole(signed).ir, safe.ir), code.whole(1).ir
-        )
-        found = found | (inside & Value(code, bit).equals(1))
-    return found

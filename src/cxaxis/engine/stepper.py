@@ -7,11 +7,11 @@ code for that lane alone (`cxaxis.engine.service`). No lane's numbers depend on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from cxaxis.engine import job, rodas5p
-from cxaxis.engine.emit import POINTER, Code, Row, Rows, Value
+from cxaxis.engine.course import Course
+from cxaxis.engine.emit import POINTER, Code, Row, Value
 from cxaxis.engine.job import Table
 from cxaxis.engine.kernels import Kernels
 
@@ -33,90 +33,12 @@ LOCATION_TURNS = 120
 HALVING = 2.0
 
 
-@dataclass(frozen=True)
-class Course:
-    """Rows that describe a patient under way.
-
-    Attributes
-    ----------
-    state, arrived, dense
-        State at ``time``, at the end of the step, and the dense output's coefficients.
-    time, step, stop, next_output
-        Time reached, step proposed, next time the solver must stop at, next output time.
-    alive, patient
-        Whether the lane works, and on which patient.
-    cursor, stop_cursor, last_stop
-        Next output; next stop of the schedule, and the end of the schedule.
-    old_error
-        Error of the last accepted step, for the step control.
-    streak, trouble
-        Rejections since the last accepted step; why the last one was rejected.
-    fresh, restart_step
-        Whether the next step is the first after a change; the step that worked then.
-    was, start_residual, end_residual, end_truth
-        Per event: truth last seen, residual at the start and at the end of the bracket.
-    low, high
-        Bracket of an event within the step, as shares of it.
-    steps, rejections
-        Attempts and rejections so far.
-    reason
-        Why the lane needs service: 0 a stop, an event or the end; -1 the first patient;
-        else an outcome.
-    turns, located, inside, sum
-        Turns of the location; whether a trigger changed in this step; the error with that of
-        the dense output; a sum in the making.
-    """
-
-    state: Row
-    arrived: Row
-    dense: Row
-    time: Row
-    step: Row
-    stop: Row
-    next_output: Row
-    alive: Row
-    patient: Row
-    cursor: Row
-    stop_cursor: Row
-    last_stop: Row
-    old_error: Row
-    streak: Row
-    trouble: Row
-    fresh: Row
-    restart_step: Row
-    was: Row
-    start_residual: Row
-    end_residual: Row
-    end_truth: Row
-    low: Row
-    high: Row
-    steps: Row
-    rejections: Row
-    reason: Row
-    turns: Row
-    located: Row
-    inside: Row
-    sum: Row
-
-    @classmethod
-    def take(cls, rows: Rows, n: int, n_event: int) -> Course:
-        """Return a course with rows of its own."""
-        sizes = {
-            "state": n,
-            "arrived": n,
-            "dense": 3 * n,
-            "was": n_event,
-            "start_residual": n_event,
-            "end_residual": n_event,
-            "end_truth": n_event,
-        }
-        return cls(**{name: rows.take(sizes.get(name, 1)) for name in cls.__dataclass_fields__})
-
-
 class Stepper:
     """Writes the main loop of a unit."""
 
-    def __init__(self, kernels: Kernels, course: Course, service: Any, observe: Any, record: Any) -> None:
+    def __init__(
+        self, kernels: Kernels, course: Course, service: Any, observe: Any, record: Any
+    ) -> None:
         self.kernels = kernels
         self.unit = kernels.unit
         self.layout = kernels.layout
@@ -337,9 +259,7 @@ class Stepper:
         with code.when(rejected):
             pivot = code.load(self.layout.small_pivot).differs(0.0)
             finite = error < 1e300
-            cause = code.select(
-                finite, code.whole(job.STEP_TOO_SMALL), code.whole(job.NON_FINITE)
-            )
+            cause = code.select(finite, code.whole(job.STEP_TOO_SMALL), code.whole(job.NON_FINITE))
             cause = code.select(pivot, code.whole(job.SMALL_PIVOT), cause)
             stuck = (streak > LARGEST_STREAK) | (time + step * shrink).equals(time)
             code.store(course.reason, cause, where=rejected & stuck)
@@ -405,10 +325,9 @@ class Stepper:
         # Where none changed, this step's end is the next one's start. Before any lane looks
         # elsewhere, that is: residuals are then those of other moments.
         quiet = accepted & ~changed
-        with code.when(quiet):
-            with code.each(self.n_event) as e:
-                here = code.load(layout.residual, e)
-                code.store(course.start_residual, here, e, where=quiet)
+        with code.when(quiet), code.each(self.n_event) as e:
+            here = code.load(layout.residual, e)
+            code.store(course.start_residual, here, e, where=quiet)
         with code.when(changed):
             code.store(course.low, 0.0)
             with code.each(self.n_event) as e:
@@ -463,7 +382,10 @@ class Stepper:
             guess = code.select(phase.equals(3), (low + high) * 0.5, guess)
             guess = code.select(phase.equals(1), guess - width, guess + width)
             inner = (high - low) * 0.01
-            guess = code.larger(code.smaller(guess, high - code.smaller(inner, width)), low + code.smaller(inner, width))
+            guess = code.larger(
+                code.smaller(guess, high - code.smaller(inner, width)),
+                low + code.smaller(inner, width),
+            )
             self._move_to(code, time, step, guess)
             self.unit.call(code, self.kernels.triggers)
             moved = self._changed(code)
@@ -527,6 +449,8 @@ def _spread(code: Code, value: Value) -> Value:
         return Value(code, value.ir)
     kind = code.kind(value.ir.type)
     whole = ir.IntType(32)
-    single = code.builder.insert_element(ir.Constant(kind, ir.Undefined), value.ir, ir.Constant(whole, 0))
+    single = code.builder.insert_element(
+        ir.Constant(kind, ir.Undefined), value.ir, ir.Constant(whole, 0)
+    )
     mask = ir.Constant(ir.VectorType(whole, code.width), [0] * code.width)
     return Value(code, code.builder.shuffle_vector(single, single, mask))
