@@ -31,8 +31,8 @@ class Course:
         Per event: truth last seen, residual at the start and at the end of the bracket.
     low, high
         Bracket of an event within the step, as shares of it.
-    steps, rejections
-        Attempts and rejections so far.
+    steps, rejections, refusals
+        Attempts so far, those rejected, and those among them for a small pivot.
     reason
         Why the lane needs service: 0 a stop, an event or the end; -1 the first patient;
         else an outcome.
@@ -66,6 +66,7 @@ class Course:
     high: Row
     steps: Row
     rejections: Row
+    refusals: Row
     reason: Row
     turns: Row
     located: Row

@@ -84,25 +84,27 @@ class Stop:
 def stops_of(doses: Sequence[Dose], horizon: float) -> tuple[Stop, ...]:
     """Return the stops that a patient's doses need, in time order, before ``horizon``.
 
-    A dose of nothing needs no stop: it leaves the course bit for bit as without it.
+    A dose of nothing needs no stop: it leaves the course bit for bit as without it. The rate
+    of an infusion is its amount over the time between its stops, as the clock tells it; one
+    too short for the clock is a bolus.
     """
-    doses = [d for d in doses if d.amount > 0]
-    infusions = [d for d in doses if d.duration > 0]
-    targets = sorted({d.target for d in infusions})
-    times = {d.time for d in doses} | {d.time + d.duration for d in infusions}
+    given = [(d, d.time + d.duration) for d in doses if d.amount > 0]
+    boluses: dict[float, list[tuple[str, float]]] = {}
+    starting: dict[float, list[tuple[Dose, float]]] = {}
+    for dose, end in given:
+        if end == dose.time:
+            boluses.setdefault(dose.time, []).append((dose.target, dose.amount))
+        else:
+            starting.setdefault(dose.time, []).append((dose, end))
+    targets = sorted({dose.target for each in starting.values() for dose, _ in each})
+    times = {d.time for d, _ in given} | {end for _, end in given}
+    running: list[tuple[Dose, float]] = []
     stops = []
     for time in sorted(t for t in times if t < horizon):
-        boluses = tuple((d.target, d.amount) for d in doses if d.duration == 0 and d.time == time)
-        rates = tuple(
-            (
-                target,
-                sum(
-                    d.amount / d.duration
-                    for d in infusions
-                    if d.target == target and d.time <= time < d.time + d.duration
-                ),
-            )
-            for target in targets
-        )
-        stops.append(Stop(time=time, boluses=boluses, rates=rates))
+        running = [(d, end) for d, end in running if end > time] + starting.get(time, [])
+        rates = dict.fromkeys(targets, 0.0)
+        for dose, end in running:
+            rates[dose.target] += dose.amount / (end - dose.time)
+        at = tuple(boluses.get(time, ()))
+        stops.append(Stop(time=time, boluses=at, rates=tuple(rates.items())))
     return tuple(stops)

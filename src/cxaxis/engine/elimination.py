@@ -2,8 +2,8 @@
 
 The matrix is that of a Rosenbrock step, ``I / (gamma h) - J``. Its diagonal is never
 structurally zero and, for steps that resolve the solution, dominates; pivots are therefore
-taken from the diagonal, in an order that keeps the factors sparse. How far a pivot fell is
-reported, so that a step for which this was wrong can be refused.
+taken from the diagonal, in an order that keeps the factors sparse. A step for which this was
+wrong shows in a solution that misses its equations (`Kernels.check`).
 """
 
 from __future__ import annotations
@@ -27,13 +27,10 @@ class Factors:
     entries
         Node of every entry of the factors by row and column; the diagonal holds the
         inverses of the pivots.
-    pivots
-        Node of every pivot, by row.
     """
 
     order: tuple[int, ...]
     entries: Mapping[Entry, Node]
-    pivots: Mapping[int, Node]
 
 
 def elimination_order(pattern: set[Entry], n: int) -> tuple[int, ...]:
@@ -77,12 +74,10 @@ def factorise(graph: Graph, matrix: Mapping[Entry, Node], n: int) -> Factors:
         rows[i][j] = node
         columns[j].add(i)
     entries: dict[Entry, Node] = {}
-    pivots: dict[int, Node] = {}
     done: set[int] = set()
     for k in order:
         done.add(k)
-        pivots[k] = rows[k][k]
-        inverse = graph.divide(graph.one, pivots[k])
+        inverse = graph.divide(graph.one, rows[k][k])
         entries[k, k] = inverse
         beside = [(j, node) for j, node in rows[k].items() if j not in done]
         entries.update({(k, j): node for j, node in beside})
@@ -93,7 +88,7 @@ def factorise(graph: Graph, matrix: Mapping[Entry, Node], n: int) -> Factors:
                 product = graph.multiply(multiplier, node)
                 rows[i][j] = graph.subtract(rows[i].get(j, graph.zero), product)
                 columns[j].add(i)
-    return Factors(order=order, entries=entries, pivots=pivots)
+    return Factors(order=order, entries=entries)
 
 
 def solution(

@@ -75,7 +75,9 @@ class Value:
         builder = self.code.builder
         if self.is_real:
             return Value(self.code, getattr(builder, f"f{name}")(a, b, flags=FUSE))
-        return Value(self.code, getattr(builder, {"div": "sdiv", "rem": "srem"}.get(name, name))(a, b))
+        return Value(
+            self.code, getattr(builder, {"div": "sdiv", "rem": "srem"}.get(name, name))(a, b)
+        )
 
     def __add__(self, other: Value | float) -> Value:
         return self._arithmetic("add", other)
@@ -248,7 +250,11 @@ class Code:
         return Value(self, loaded)
 
     def store(
-        self, row: Row, value: Value | float, offset: Value | None = None, where: Value | None = None
+        self,
+        row: Row,
+        value: Value | float,
+        offset: Value | None = None,
+        where: Value | None = None,
     ) -> None:
         """Write a row, in the lanes of ``where`` only if it is given."""
         new = value if isinstance(value, Value) else self.number(value)

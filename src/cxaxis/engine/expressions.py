@@ -143,7 +143,7 @@ class Graph:
             return a
         if self._both_numbers(a, b) and self._number(b) != 0:
             return self.constant(self._number(a) / self._number(b))
-        if self._is_number(b) and self._number(b) != 0:
+        if self._is_number(b) and 1e-300 < abs(self._number(b)) < 1e300:
             return self.multiply(a, self.constant(1.0 / self._number(b)))
         if a == self.zero and not self._is_number(b):
             return self.zero
@@ -214,9 +214,7 @@ class Graph:
         if op == "false":
             return b
         if self.is_condition(a) and self.is_condition(b):
-            return self.either(
-                self.both(condition, a), self.both(self.negation(condition), b)
-            )
+            return self.either(self.both(condition, a), self.both(self.negation(condition), b))
         return self._intern(Term("select", (condition, a, b)))
 
     # Conditions
@@ -335,9 +333,7 @@ class Graph:
         result: dict[Leaf, Node] = {}
         for arg, slope in slopes:
             for leaf, inner in self._gradients[arg].items():
-                result[leaf] = self.add(
-                    result.get(leaf, self.zero), self.multiply(slope, inner)
-                )
+                result[leaf] = self.add(result.get(leaf, self.zero), self.multiply(slope, inner))
         if op == "select":
             condition, a, b = args
             leaves = {*self._gradients[a], *self._gradients[b]}
@@ -402,9 +398,7 @@ class Graph:
         base, exponent = self._terms[node].args
         floor = self.constant(BASE_FLOOR)
         # x**n / x instead of a second power; the floor keeps 0 / 0 out at a base of zero.
-        safe = self.select(
-            self.compare("less", self.unary("absolute", base), floor), floor, base
-        )
+        safe = self.select(self.compare("less", self.unary("absolute", base), floor), floor, base)
         by_base = self.multiply(exponent, self.divide(node, safe))
         if self._is_number(exponent):
             return [(base, by_base)]

@@ -47,7 +47,9 @@ ENTRIES = (
 REALS = ("relative", "absolute")
 
 #: Why a patient's course stopped, as the machine code says it.
-COMPLETED, ENDED, STEP_TOO_SMALL, NON_FINITE, STEP_LIMIT, SMALL_PIVOT, NEGATIVE, QUEUE_FULL = range(8)
+COMPLETED, ENDED, STEP_TOO_SMALL, NON_FINITE, STEP_LIMIT, SMALL_PIVOT, NEGATIVE, QUEUE_FULL = range(
+    8
+)
 
 
 @dataclass(frozen=True)

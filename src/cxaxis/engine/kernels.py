@@ -14,8 +14,9 @@ from cxaxis.engine.rodas5p import N_STAGE
 from cxaxis.engine.system import System
 from cxaxis.engine.unit import Assignment, Places, Scratch, Unit, Values
 
-# A pivot this far below its row's entries has lost the digits that the result needs.
-SMALLEST_PIVOT = 1e-10
+# A solution that misses its equations by more than this share of their terms has lost the
+# digits that a step needs: a pivot was too small.
+LARGEST_GAP = 1e-10
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Layout:
     inverse_step
         ``1 / (gamma h)``.
     small_pivot
-        1 where a pivot of the last factorisation was too small, else 0.
+        1 where a pivot of the last factorisation was too small to solve with, else 0.
     stages
         Stage vectors, one after the other.
     slope
@@ -119,7 +120,9 @@ class Formulas:
         for node in nodes:
             op, args, _ = graph.term(node)
             fixed[node] = op not in moving and all(fixed[a] for a in args)
-        compound = {n for n in nodes if fixed[n] and graph.term(n).args and not graph.is_condition(n)}
+        compound = {
+            n for n in nodes if fixed[n] and graph.term(n).args and not graph.is_condition(n)
+        }
         used = {a for n in nodes if n not in compound for a in graph.term(n).args}
         return sorted(compound & (used | set(roots)))
 
@@ -177,7 +180,9 @@ def residual(graph: Graph, condition: Node) -> Node:
 class Kernels:
     """Machine code of a model in a unit, and the memory it needs."""
 
-    def __init__(self, unit: Unit, formulas: Formulas, rows: Rows, *, pivoted: bool = False) -> None:
+    def __init__(
+        self, unit: Unit, formulas: Formulas, rows: Rows, *, pivoted: bool = False
+    ) -> None:
         self.unit = unit
         self.formulas = formulas
         self.graph = formulas.graph
@@ -206,6 +211,7 @@ class Kernels:
         self.rates = self._write_rates("rates", scalar=False)
         self.rates_one = self._write_rates("rates_one", scalar=True)
         self.switches_one = self._write_switches()
+        self.check: Any = None
         self.factor, self.solve = self._write_pivoted() if pivoted else self._write_linear_algebra()
         if system.events:
             self.triggers = self._write_triggers("triggers", scalar=False)
@@ -278,9 +284,7 @@ class Kernels:
 
     def _matrix(self) -> dict[tuple[int, int], Node]:
         graph = self.graph
-        matrix = {
-            place: graph.negate(slope) for place, slope in self.formulas.jacobian.items()
-        }
+        matrix = {place: graph.negate(slope) for place, slope in self.formulas.jacobian.items()}
         step = graph.slot(self.layout.inverse_step.start)
         for i in range(self.formulas.n):
             matrix[i, i] = graph.add(step, matrix.get((i, i), graph.zero))
@@ -295,23 +299,26 @@ class Kernels:
         graph, layout, n = self.graph, self.layout, self.formulas.n
         matrix = self._matrix()
         factors = factorise(graph, matrix, n)
-        taken = self.rows.take(len(factors.entries))
-        row_of = {place: taken[k] for k, place in enumerate(factors.entries)}
-        sizes = [graph.zero] * n
-        for (i, _), node in matrix.items():
-            sizes[i] = graph.add(sizes[i], graph.unary("absolute", node))
-        sound = graph.truth(True)
-        for i, pivot in factors.pivots.items():
-            limit = graph.multiply(sizes[i], graph.constant(SMALLEST_PIVOT))
-            small = graph.compare("less", graph.unary("absolute", pivot), limit)
-            sound = graph.both(sound, graph.negation(small))
+        kept = {("factor", place): node for place, node in factors.entries.items()}
+        # Entries that elimination changed are kept as they were too, to check a solution.
+        kept |= {
+            ("matrix", place): node
+            for place, node in matrix.items()
+            if factors.entries[place] != node
+        }
+        taken = self.rows.take(len(kept))
+        row_of = {key: taken[k] for k, key in enumerate(kept)}
         assignments = [
-            *(Assignment(row_of[place], node) for place, node in factors.entries.items()),
+            *(Assignment(row_of[key], node) for key, node in kept.items()),
             *self._slope_assignments(),
-            Assignment(layout.small_pivot, graph.negation(sound)),
         ]
         factor = self.unit.formulas("factor", graph, assignments, self.places(), self._scratch)
-        entry = {place: graph.slot(row.start) for place, row in row_of.items()}
+        original = {
+            place: graph.slot(row_of.get(("matrix", place), row_of["factor", place]).start)
+            for place in matrix
+        }
+        self._write_check(original)
+        entry = {place: graph.slot(row_of["factor", place].start) for place in factors.entries}
         right = [graph.slot(layout.right[i].start) for i in range(n)]
         unknowns = solution(graph, factors, entry, right)
         solve = self.unit.formulas(
@@ -323,6 +330,35 @@ class Kernels:
             elsewhere=True,
         )
         return factor, solve
+
+    def _write_check(self, matrix: Mapping[tuple[int, int], Node]) -> None:
+        """Write the check whether the first stage fulfils its equations.
+
+        Each equation is judged against the size of its own terms, so that units of states
+        do not matter.
+        """
+        graph, layout, n = self.graph, self.layout, self.formulas.n
+        sound = graph.truth(True)
+        left = [graph.zero] * n
+        size = [graph.zero] * n
+        for (i, j), entry in matrix.items():
+            term = graph.multiply(entry, graph.slot(layout.stages.start + j))
+            left[i] = graph.add(left[i], term)
+            size[i] = graph.add(size[i], graph.unary("absolute", term))
+        for i in range(n):
+            right = graph.slot(layout.right[i].start)
+            gap = graph.unary("absolute", graph.subtract(left[i], right))
+            limit = graph.multiply(
+                graph.add(size[i], graph.unary("absolute", right)), graph.constant(LARGEST_GAP)
+            )
+            sound = graph.both(sound, graph.negation(graph.compare("less", limit, gap)))
+        self.check = self.unit.formulas(
+            "check",
+            graph,
+            [Assignment(layout.small_pivot, graph.negation(sound))],
+            self.places(),
+            self._scratch,
+        )
 
     def _write_pivoted(self) -> tuple[Any, Any]:
         from cxaxis.engine.pivoting import write_pivoted

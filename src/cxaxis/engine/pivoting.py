@@ -50,8 +50,7 @@ def _write_factor(
             code.store(dense, lower, k * n + j)
             code.store(dense, upper, chosen * n + j)
         pivot = code.load(dense, k * n + k)
-        sound = code.function("absolute", pivot) > 0.0
-        code.store(layout.small_pivot, 1.0, where=~sound)
+        code.store(layout.small_pivot, 1.0, where=pivot.equals(0.0))
         inverse = 1.0 / pivot
         code.store(dense, inverse, k * n + k)
         with code.each(n - (k + 1)) as below:

@@ -190,7 +190,7 @@ class Program:
             lambda: _model_module(system, lanes, pivoted),
         )
         read_out, (self._rows,) = compiled(
-            cache_key("observe", print_of_system, tuple(outputs), lanes, rows),
+            cache_key("observe", fingerprint(system, outputs), lanes, rows),
             lambda: _output_module(system, outputs, lanes, rows),
         )
         self._code = Loaded([main, read_out], "run")
@@ -221,17 +221,19 @@ class Program:
         self._code.call(memory[skip:].ctypes.data, table.ctypes.data)
 
 
-def fingerprint(system: System) -> str:
-    """Return what identifies the formulas of a system, however they were made."""
+def fingerprint(system: System, outputs: Sequence[int] = ()) -> str:
+    """Return what identifies the formulas of a system and its outputs."""
     graph = system.graph
-    roots = [s.rate for s in system.states] + [s.start for s in system.states]
+    roots = [*outputs]
+    roots += [s.rate for s in system.states] + [s.start for s in system.states]
     roots += [h.start for h in system.held if h.start is not None]
     for event in system.events:
         roots.append(event.trigger)
         roots += [n for n in (event.delay, event.priority) if n is not None]
         roots += [node for _, node in event.assignments]
     terms = [(node, graph.term(node)) for node in graph.reachable(roots)]
-    return cache_key(terms, system.states, [(h.name, h.start) for h in system.held], system.events)
+    held = [(h.name, h.start) for h in system.held]
+    return cache_key(terms, tuple(outputs), system.states, held, system.events)
 
 
 def _model_module(system: System, lanes: int, pivoted: bool) -> tuple[str, list[int]]:

@@ -141,7 +141,13 @@ class Service:
             code.store(course.alive, code.whole(1))
             code.store(course.patient, patient)
             self._load_held(code, table, patient)
-            for row in (course.steps, course.rejections, course.cursor, course.streak):
+            for row in (
+                course.steps,
+                course.rejections,
+                course.refusals,
+                course.cursor,
+                course.streak,
+            ):
                 code.store(row, code.whole(0))
             self.firings.clear(code)
             code.store(course.restart_step, 0.0)

@@ -26,6 +26,9 @@ SMALLEST_ERROR = 1e-8
 REJECTED_SHRINK = 0.1
 # Consecutive rejections after which the step counts as too small.
 LARGEST_STREAK = 60
+# Steps refused for a small pivot after which a patient is left to full pivoting. Shorter
+# steps would cure the pivots too, at the price of never being long again.
+MOST_REFUSALS = 8
 # Width, relative to the time or the step, to which an event is located.
 EVENT_WIDTH = 1e-13
 LOCATION_TURNS = 120
@@ -152,6 +155,8 @@ class Stepper:
                 code.store(layout.right, right, i)
             unit.call(code, kernels.rates)
             unit.call(code, kernels.solve, code.address(layout.stage(s, n)))
+            if s == 0 and kernels.check is not None:
+                unit.call(code, kernels.check)
 
     def _arrive(self, code: Code) -> None:
         """Finish the step: the value that the last stage corrects."""
@@ -258,10 +263,17 @@ class Stepper:
         code.store(course.rejections, code.select(rejected, rejections + 1, rejections))
         with code.when(rejected):
             pivot = code.load(self.layout.small_pivot).differs(0.0)
+            refusals = code.load_whole(course.refusals)
+            refusals = code.select(rejected & pivot, refusals + 1, refusals)
+            code.store(course.refusals, refusals)
             finite = error < 1e300
             cause = code.select(finite, code.whole(job.STEP_TOO_SMALL), code.whole(job.NON_FINITE))
             cause = code.select(pivot, code.whole(job.SMALL_PIVOT), cause)
-            stuck = (streak > LARGEST_STREAK) | (time + step * shrink).equals(time)
+            stuck = (
+                (streak > LARGEST_STREAK)
+                | (refusals > MOST_REFUSALS)
+                | (time + step * shrink).equals(time)
+            )
             code.store(course.reason, cause, where=rejected & stuck)
 
     # Dense output

@@ -8,7 +8,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from cxaxis.engine.emit import POINTER, REAL, WHOLE, Code, Row, Rows, Value
+from cxaxis.engine.emit import POINTER, WHOLE, Code, Row, Rows, Value
 from cxaxis.engine.expressions import UNARY, Graph, Node
 
 # Operations in one function; beyond, the code generator's time grows faster than the code.
@@ -161,9 +161,7 @@ class Scratch:
         return self._taken[index]
 
 
-def evaluation_order(
-    graph: Graph, roots: Sequence[Node], known: Mapping[Node, Row]
-) -> list[Node]:
+def evaluation_order(graph: Graph, roots: Sequence[Node], known: Mapping[Node, Row]) -> list[Node]:
     """Return what has to be computed, each root right after what it alone needs."""
     order: list[Node] = []
     seen: set[Node] = set()
