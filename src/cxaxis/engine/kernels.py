@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from cxaxis.engine.elimination import factorise, solution
+from cxaxis.engine.elimination import Entry, factorise, solution
 from cxaxis.engine.emit import WHOLE, Code, Row, Rows
 from cxaxis.engine.expressions import Graph, Node
 from cxaxis.engine.rodas5p import N_STAGE
 from cxaxis.engine.system import System
 from cxaxis.engine.unit import Assignment, Places, Scratch, Unit, Values
 
-# A solution that misses its equations by more than this share of their terms has lost the
-# digits that a step needs: a pivot was too small.
+# A solution that misses an equation by more than the first share of its terms, and by what
+# moves a state by more than the second share of its tolerance, has lost digits that a step
+# needs: a pivot was too small.
 LARGEST_GAP = 1e-10
+LARGEST_SHIFT = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Layout:
         Where formulas are evaluated: time, state vector, held values.
     right
         Right-hand side of the linear system of a stage; rates are added to it.
+    relative, absolute
+        Tolerances.
     inverse_step
         ``1 / (gamma h)``.
     small_pivot
@@ -49,6 +53,8 @@ class Layout:
     point: Row
     held: Row
     right: Row
+    relative: Row
+    absolute: Row
     inverse_step: Row
     small_pivot: Row
     stages: Row
@@ -78,7 +84,7 @@ class Formulas:
         return tuple(state.rate for state in self.system.states)
 
     @cached_property
-    def jacobian(self) -> dict[tuple[int, int], Node]:
+    def jacobian(self) -> dict[Entry, Node]:
         """Non-zero entries of the Jacobian."""
         leaf = {self.graph.state(j): j for j in range(self.n)}
         return {
@@ -195,6 +201,8 @@ class Kernels:
             point=rows.take(n),
             held=rows.take(len(system.held)),
             right=rows.take(n),
+            relative=rows.take(),
+            absolute=rows.take(),
             inverse_step=rows.take(),
             small_pivot=rows.take(),
             stages=rows.take(N_STAGE * n),
@@ -282,7 +290,7 @@ class Kernels:
             "switches_one", self.graph, assignments, self.places({}), self._scratch, scalar=True
         )
 
-    def _matrix(self) -> dict[tuple[int, int], Node]:
+    def _matrix(self) -> dict[Entry, Node]:
         graph = self.graph
         matrix = {place: graph.negate(slope) for place, slope in self.formulas.jacobian.items()}
         step = graph.slot(self.layout.inverse_step.start)
@@ -331,27 +339,32 @@ class Kernels:
         )
         return factor, solve
 
-    def _write_check(self, matrix: Mapping[tuple[int, int], Node]) -> None:
+    def _write_check(self, matrix: Mapping[Entry, Node]) -> None:
         """Write the check whether the first stage fulfils its equations.
 
-        Each equation is judged against the size of its own terms, so that units of states
-        do not matter.
+        Each equation is judged against its own terms and its own state's tolerance, so that
+        units do not matter, nor do states that have died away.
         """
         graph, layout, n = self.graph, self.layout, self.formulas.n
-        sound = graph.truth(True)
+        relative, absolute = (graph.slot(row.start) for row in (layout.relative, layout.absolute))
         left = [graph.zero] * n
-        size = [graph.zero] * n
+        size = [graph.unary("absolute", graph.slot(layout.right[i].start)) for i in range(n)]
         for (i, j), entry in matrix.items():
             term = graph.multiply(entry, graph.slot(layout.stages.start + j))
             left[i] = graph.add(left[i], term)
             size[i] = graph.add(size[i], graph.unary("absolute", term))
+        sound = graph.truth(True)
         for i in range(n):
-            right = graph.slot(layout.right[i].start)
-            gap = graph.unary("absolute", graph.subtract(left[i], right))
-            limit = graph.multiply(
-                graph.add(size[i], graph.unary("absolute", right)), graph.constant(LARGEST_GAP)
+            gap = graph.subtract(left[i], graph.slot(layout.right[i].start))
+            state = graph.unary("absolute", graph.state(i))
+            tolerance = graph.add(absolute, graph.multiply(relative, state))
+            shift = graph.multiply(tolerance, graph.constant(LARGEST_SHIFT))
+            limit = graph.maximum(
+                graph.multiply(size[i], graph.constant(LARGEST_GAP)),
+                graph.multiply(shift, graph.unary("absolute", matrix[i, i])),
             )
-            sound = graph.both(sound, graph.negation(graph.compare("less", limit, gap)))
+            large = graph.compare("less", limit, graph.unary("absolute", gap))
+            sound = graph.both(sound, graph.negation(large))
         self.check = self.unit.formulas(
             "check",
             graph,

@@ -7,14 +7,17 @@ rate added to its target through a constant of the model that this engine puts t
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from cxaxis.core.arrays import FloatArray
+from cxaxis.core.errors import UserInputError, error
 from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine.doses import DoseTable, stops_of
 from cxaxis.engine.protocol import (
@@ -184,9 +187,23 @@ def _selection(output: str, symbols: _Symbols) -> str:
 
 
 class ReferenceEngine:
-    """libroadrunner (CVODE) behind the `Engine` protocol."""
+    """libroadrunner (CVODE) behind the `Engine` protocol.
+
+    Raises
+    ------
+    UserInputError
+        If libroadrunner is not installed, with the cure.
+    """
 
     name = "reference"
+
+    def __init__(self) -> None:
+        if find_spec("roadrunner") is None:
+            message = (
+                "libroadrunner is not installed: it comes with the extra 'test'. Install it with "
+                f"{sys.executable} -m pip install 'cxaxis[test]', or use the population engine."
+            )
+            raise UserInputError([error("ENG001", "engine reference", message)])
 
     def simulate(
         self,

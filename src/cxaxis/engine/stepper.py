@@ -60,6 +60,8 @@ class Stepper:
         relative = _spread(code, table.real(scalar, "relative"))
         absolute = _spread(code, table.real(scalar, "absolute"))
         most = _spread(code, table.whole(scalar, "max_steps"))
+        code.store(self.layout.relative, relative)
+        code.store(self.layout.absolute, absolute)
         with code.each_lane(code.truth(True)) as lane:
             lane.store(self.course.alive, lane.whole(0))
             lane.store(self.course.reason, lane.whole(-1))
