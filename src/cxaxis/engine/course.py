@@ -27,8 +27,11 @@ class Course:
         Rejections since the last accepted step; why the last one was rejected.
     fresh, restart_step
         Whether the next step is the first after a change; the step that worked then.
-    was, start_residual, end_residual, end_truth
-        Per event: truth last seen, residual at the start and at the end of the bracket.
+    was
+        Per event: whether its trigger held when last looked at.
+    seen, start_residual, end_residual, end_truth
+        Per watched comparison: truth last seen, residual at the start and at the end of the
+        bracket, truth at its end.
     low, high
         Bracket of an event within the step, as shares of it.
     steps, rejections, refusals
@@ -59,6 +62,7 @@ class Course:
     fresh: Row
     restart_step: Row
     was: Row
+    seen: Row
     start_residual: Row
     end_residual: Row
     end_truth: Row
@@ -74,15 +78,16 @@ class Course:
     sum: Row
 
     @classmethod
-    def take(cls, rows: Rows, n: int, n_event: int) -> Course:
+    def take(cls, rows: Rows, n: int, n_event: int, n_watched: int) -> Course:
         """Return a course with rows of its own."""
         sizes = {
             "state": n,
             "arrived": n,
             "dense": 3 * n,
             "was": n_event,
-            "start_residual": n_event,
-            "end_residual": n_event,
-            "end_truth": n_event,
+            "seen": n_watched,
+            "start_residual": n_watched,
+            "end_residual": n_watched,
+            "end_truth": n_watched,
         }
         return cls(**{name: rows.take(sizes.get(name, 1)) for name in cls.__dataclass_fields__})

@@ -33,5 +33,5 @@ class Direction:
         if all(self._known[arg] == graph.zero for arg in args):
             return graph.zero
         return graph.total(
-            graph.multiply(slope, self._known[arg]) for arg, slope in graph._slopes(node)
+            graph.multiply(slope, self._known[arg]) for arg, slope in graph.slopes(node)
         )

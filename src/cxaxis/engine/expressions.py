@@ -329,7 +329,7 @@ class Graph:
             return {node: self.one}
         if op in ("constant", "slot", "floor", "ceil", *CONDITIONS):
             return {}
-        slopes = self._slopes(node)
+        slopes = self.slopes(node)
         result: dict[Leaf, Node] = {}
         for arg, slope in slopes:
             for leaf, inner in self._gradients[arg].items():
@@ -347,7 +347,7 @@ class Graph:
             }
         return {leaf: value for leaf, value in result.items() if value != self.zero}
 
-    def _slopes(self, node: Node) -> list[tuple[Node, Node]]:
+    def slopes(self, node: Node) -> list[tuple[Node, Node]]:
         """Return the partial derivatives of an operation by its arguments."""
         op, args, _ = self._terms[node]
         one, two = self.one, self.constant(2.0)

@@ -101,10 +101,10 @@ class Firings:
 
     def _look(self, code: Code) -> None:
         """Queue what was triggered, and forget what its trigger no longer supports."""
-        self.unit.call(code, self.kernels.triggers_one)
+        self.unit.call(code, self.kernels.watch_one)
         for k, event in enumerate(self.events):
             was = code.load(self.course.was[k]).differs(0.0)
-            now = code.load(self.layout.truth[k]).differs(0.0)
+            now = code.load(self.layout.triggered[k]).differs(0.0)
             with code.when(now & ~was):
                 self._push(code, k, event.values_at_trigger)
             if not event.persistent:

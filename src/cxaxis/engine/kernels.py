@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from cxaxis.engine.expressions import Graph, Node
 from cxaxis.engine.rodas5p import N_STAGE
 from cxaxis.engine.system import System
 from cxaxis.engine.unit import Assignment, Places, Scratch, Unit, Values
+from cxaxis.engine.watching import comparisons, residual, switches
 
 # A solution that misses an equation by more than the first share of its terms, and by what
 # moves a state by more than the second share of its tolerance, has lost digits that a step
@@ -42,7 +43,9 @@ class Layout:
     slope
         Change of the rates in time alone; of no rows if no rate depends on time.
     truth, residual
-        Triggers as 1 or 0, and numbers that change sign with them.
+        Watched comparisons as 1 or 0, and numbers that change sign with them.
+    triggered
+        Triggers as 1 or 0.
     switches
         Next times at which rates or triggers jump.
     assigned, answer
@@ -61,6 +64,7 @@ class Layout:
     slope: Row
     truth: Row
     residual: Row
+    triggered: Row
     switches: Row
     assigned: Row
     answer: Row
@@ -107,15 +111,20 @@ class Formulas:
         return tuple(event.trigger for event in self.system.events)
 
     @cached_property
+    def watched(self) -> tuple[Node, ...]:
+        """Comparisons in the triggers: where one of them turns, a trigger may turn."""
+        return comparisons(self.graph, self.triggers)
+
+    @cached_property
     def residuals(self) -> tuple[Node, ...]:
-        """A number per event that is positive where the trigger holds and negative elsewhere."""
-        return tuple(residual(self.graph, trigger) for trigger in self.triggers)
+        """Per watched comparison a number that changes its sign with it."""
+        return tuple(residual(self.graph, node) for node in self.watched)
 
     @cached_property
     def switches(self) -> tuple[Node, ...]:
         """Next time at which each condition on time alone turns, seen from the time now."""
         roots = [*self.rates, *self.triggers]
-        return tuple(dict.fromkeys(_switches(self.graph, roots)))
+        return tuple(dict.fromkeys(switches(self.graph, roots)))
 
     def fixed(self, roots: Sequence[Node]) -> list[Node]:
         """Return what can be computed once per patient: largest parts of held values alone."""
@@ -131,56 +140,6 @@ class Formulas:
         }
         used = {a for n in nodes if n not in compound for a in graph.term(n).args}
         return sorted(compound & (used | set(roots)))
-
-
-def _switches(graph: Graph, roots: Sequence[Node]) -> Iterator[Node]:
-    """Yield the times at which formulas jump, as far as they can be told in advance.
-
-    These are comparisons and roundings of what changes evenly with time: ``time >= start``,
-    ``time - 7 * floor(time / 7) < 1``. A time that has passed, or is no number, means none.
-    """
-    time = graph.time()
-    for node in graph.reachable(roots):
-        op, args, _ = graph.term(node)
-        if op in ("less", "less_equal", "equal", "not_equal"):
-            gap = graph.subtract(*args)
-            pace = _even_pace(graph, gap)
-            if pace is not None:
-                jumps = any(graph.term(n).op in ("floor", "ceil") for n in graph.reachable([gap]))
-                # From time zero the result is exact, but holds only if nothing jumps between.
-                origin = time if jumps else graph.zero
-                (there,) = graph.substituted([gap], {time: origin})
-                yield graph.subtract(origin, graph.divide(there, pace))
-        elif op in ("floor", "ceil"):
-            pace = _even_pace(graph, args[0])
-            if pace is not None:
-                above = graph.add(graph.unary("floor", args[0]), graph.one)
-                below = graph.subtract(graph.unary("ceil", args[0]), graph.one)
-                rises = graph.compare("less", graph.zero, pace)
-                way = graph.subtract(graph.select(rises, above, below), args[0])
-                yield graph.add(time, graph.divide(way, pace))
-
-
-def _even_pace(graph: Graph, node: Node) -> Node | None:
-    """Return how fast a formula of time and held values changes, if that never changes."""
-    kinds = {graph.term(leaf).op for leaf in graph.leaves([node])}
-    if "time" not in kinds or "state" in kinds:
-        return None
-    pace = graph.derivative(node, graph.time())
-    kinds = {graph.term(leaf).op for leaf in graph.leaves([pace])}
-    return None if pace == graph.zero or kinds - {"held"} else pace
-
-
-def residual(graph: Graph, condition: Node) -> Node:
-    """Return a number that is positive where a condition holds and negative where it does not."""
-    op, args, _ = graph.term(condition)
-    if op in ("less", "less_equal"):
-        return graph.subtract(args[1], args[0])
-    if op == "and":
-        return graph.minimum(*(residual(graph, a) for a in args))
-    if op == "not":
-        return graph.negate(residual(graph, args[0]))
-    return graph.select(condition, graph.one, graph.constant(-1.0))
 
 
 class Kernels:
@@ -207,8 +166,9 @@ class Kernels:
             small_pivot=rows.take(),
             stages=rows.take(N_STAGE * n),
             slope=rows.take(len(formulas.slope)),
-            truth=rows.take(n_event),
-            residual=rows.take(n_event),
+            truth=rows.take(len(formulas.watched)),
+            residual=rows.take(len(formulas.watched)),
+            triggered=rows.take(n_event),
             switches=rows.take(len(formulas.switches)),
             assigned=rows.take(widest),
             answer=rows.take(),
@@ -222,8 +182,8 @@ class Kernels:
         self.check: Any = None
         self.factor, self.solve = self._write_pivoted() if pivoted else self._write_linear_algebra()
         if system.events:
-            self.triggers = self._write_triggers("triggers", scalar=False)
-            self.triggers_one = self._write_triggers("triggers_one", scalar=True)
+            self.watch = self._write_watch("watch", scalar=False)
+            self.watch_one = self._write_watch("watch_one", scalar=True)
             self.values_of_event = self._write_event_values()
             self.assign_event = self._write_event_assignments()
             self.delay_of_event = self._write_event_answer("delay_of_event", "delay", 0.0)
@@ -391,14 +351,21 @@ class Kernels:
         order, best = self.rows.take(n), self.rows.take()
         return write_pivoted(self.unit, fill, self.layout, dense, order, best, n)
 
-    def _write_triggers(self, name: str, *, scalar: bool) -> Any:
+    def _write_watch(self, name: str, *, scalar: bool) -> Any:
+        """Write what is watched at every step and, in the scalar form, the triggers too."""
         layout, formulas = self.layout, self.formulas
         assignments = [
-            *(Assignment(layout.truth[k], node) for k, node in enumerate(formulas.triggers)),
+            *(Assignment(layout.truth[k], node) for k, node in enumerate(formulas.watched)),
             *(Assignment(layout.residual[k], node) for k, node in enumerate(formulas.residuals)),
         ]
+        if scalar:
+            assignments += [
+                Assignment(layout.triggered[k], node) for k, node in enumerate(formulas.triggers)
+            ]
+        # Between events at one moment, what was computed from held values is out of date.
+        places = self.places({} if scalar else None)
         return self.unit.formulas(
-            name, self.graph, assignments, self.places(), self._scratch, scalar=scalar
+            name, self.graph, assignments, places, self._scratch, scalar=scalar
         )
 
     # Events are rare: one scalar function each, that branches to the event asked for. Held

@@ -31,6 +31,7 @@ _GENERATORS = (
     "unit",
     "vector_math",
     "vector_values",
+    "watching",
 )
 _MAGIC = b"cxaxis machine code\n"
 

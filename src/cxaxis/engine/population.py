@@ -38,6 +38,7 @@ from cxaxis.engine.protocol import (
     require_known,
 )
 from cxaxis.engine.system import State, System
+from cxaxis.engine.watching import with_clocks
 
 #: Attempts after which a patient is given up.
 MAX_STEPS = 2_000_000
@@ -140,7 +141,7 @@ class PopulationEngine:
         n = parameters.n_patient
         clock = checked_times(times, n)
         nodes = tuple(system.readable[name] for name in outputs)
-        runnable = _with_endings(_with_a_state(system), frozenset(endings))
+        runnable = _with_endings(_with_a_state(with_clocks(system)), frozenset(endings))
         columns = np.array([system.settable[name] for name in parameters.names], dtype=np.int64)
         batch = Batch(
             columns=columns,

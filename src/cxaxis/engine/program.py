@@ -273,7 +273,8 @@ def write_model(
     from cxaxis.engine.stepper import Stepper
 
     kernels = Kernels(unit, Formulas(system), rows, pivoted=pivoted)
-    course = Course.take(rows, len(system.states), len(system.events))
+    watched = kernels.formulas.watched
+    course = Course.take(rows, len(system.states), len(system.events), len(watched))
     service = Service(kernels, course, observe_one)
     record, serve = service.write()
     Stepper(kernels, course, serve, observe, record).write()

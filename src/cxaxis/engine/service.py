@@ -299,8 +299,9 @@ class Service:
                 with unknown:
                     self._first_step(code, table)
         if self.n_event:
-            self.unit.call(code, self.kernels.triggers_one)
-            with code.each(self.n_event) as e:
+            self.unit.call(code, self.kernels.watch_one)
+            with code.each(layout.truth.size) as e:
+                code.store(course.seen, code.load(layout.truth, e), e)
                 code.store(course.start_residual, code.load(layout.residual, e), e)
         with code.each(self.n) as i:
             code.store(course.state, code.load(layout.point, i), i)

@@ -47,7 +47,7 @@ class Stepper:
         self.layout = kernels.layout
         self.course = course
         self.n = kernels.formulas.n
-        self.n_event = len(kernels.formulas.system.events)
+        self.n_watched = len(kernels.formulas.watched)
         self.service = service
         self.observe = observe
         self.record = record
@@ -306,14 +306,14 @@ class Stepper:
     # Events
 
     def _changes(self, code: Code, arrival: Value, fine: Value) -> Value:
-        """Return whether some trigger changes in the step."""
-        if not self.n_event:
+        """Return whether some watched comparison turns in the step."""
+        if not self.n_watched:
             return code.truth(False)
         layout = self.layout
         with code.each(self.n) as i:
             code.store(layout.point, code.load(self.course.arrived, i), i)
         code.store(layout.time, arrival)
-        self.unit.call(code, self.kernels.triggers)
+        self.unit.call(code, self.kernels.watch)
         return self._changed(code) & fine
 
     def _events(
@@ -330,7 +330,7 @@ class Stepper:
         The time is that of the first change of a trigger, or the step's end, for which the
         triggers have just been evaluated.
         """
-        if not self.n_event:
+        if not self.n_watched:
             return arrival, code.truth(False)
         layout, course = self.layout, self.course
         changed = changed & accepted
@@ -339,12 +339,12 @@ class Stepper:
         # Where none changed, this step's end is the next one's start. Before any lane looks
         # elsewhere, that is: residuals are then those of other moments.
         quiet = accepted & ~changed
-        with code.when(quiet), code.each(self.n_event) as e:
+        with code.when(quiet), code.each(self.n_watched) as e:
             here = code.load(layout.residual, e)
             code.store(course.start_residual, here, e, where=quiet)
         with code.when(changed):
             code.store(course.low, 0.0)
-            with code.each(self.n_event) as e:
+            with code.each(self.n_watched) as e:
                 code.store(course.end_residual, code.load(layout.residual, e), e)
                 code.store(course.end_truth, code.load(layout.truth, e), e)
             self._locate(code, time, step, changed)
@@ -356,8 +356,8 @@ class Stepper:
         """Return whether some trigger at `point` differs from what it was."""
         layout, course = self.layout, self.course
         code.store(course.sum, 0.0)
-        with code.each(self.n_event) as e:
-            difference = code.load(layout.truth, e) - code.load(course.was, e)
+        with code.each(self.n_watched) as e:
+            difference = code.load(layout.truth, e) - code.load(course.seen, e)
             code.store(course.sum, code.load(course.sum) + difference * difference)
         return code.load(course.sum) > 0.0
 
@@ -382,10 +382,10 @@ class Stepper:
             turn = code.load_whole(turns)
             low, high = code.load(course.low), code.load(course.high)
             code.store(course.sum, high)
-            with code.each(self.n_event) as e:
+            with code.each(self.n_watched) as e:
                 first = code.load(course.start_residual, e)
                 last = code.load(course.end_residual, e)
-                crosses = code.load(course.end_truth, e).differs(code.load(course.was, e))
+                crosses = code.load(course.end_truth, e).differs(code.load(course.seen, e))
                 share = first / (first - last)
                 share = code.select((share > 0.0) & (share < 1.0), share, code.number(0.5))
                 guess = low + (high - low) * share
@@ -401,12 +401,12 @@ class Stepper:
                 low + code.smaller(inner, width),
             )
             self._move_to(code, time, step, guess)
-            self.unit.call(code, self.kernels.triggers)
+            self.unit.call(code, self.kernels.watch)
             moved = self._changed(code)
             upper, lower = changed & moved, changed & ~moved
             going = open_lanes()
             upper, lower = upper & going, lower & going
-            with code.each(self.n_event) as e:
+            with code.each(self.n_watched) as e:
                 here, truth = code.load(layout.residual, e), code.load(layout.truth, e)
                 code.store(course.end_residual, here, e, where=upper)
                 code.store(course.end_truth, truth, e, where=upper)
@@ -445,7 +445,7 @@ class Stepper:
         located: Value,
     ) -> None:
         course = self.course
-        if self.n_event:
+        if self.n_watched:
             with code.when(located):
                 high = code.load(course.high)
                 with code.each(self.n) as i:
