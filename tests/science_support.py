@@ -13,8 +13,8 @@ from cxaxis.cohort.population import central_theta
 from cxaxis.cohort.sample import Cohort, sample_eligible
 from cxaxis.core.outcomes import require_success
 from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable
-from cxaxis.engine.protocol import ParameterTable, SimulationResult, Tolerances
-from cxaxis.engine.reference import ReferenceEngine
+from cxaxis.engine.population import PopulationEngine
+from cxaxis.engine.protocol import Engine, ParameterTable, SimulationResult, Tolerances
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.parameters import Parameters, load_parameters
 from cxaxis.models.build import Model, build
@@ -69,9 +69,10 @@ def run(
     doses: Sequence[Dose] = (),
     *,
     tolerances: Tolerances = TIGHT,
+    engine: Engine | None = None,
 ) -> SimulationResult:
     """Simulate, and insist on success."""
-    result = ReferenceEngine().simulate(
+    result = (engine or PopulationEngine()).simulate(
         model.sbml,
         patients,
         DoseTable(tuple(doses)),

@@ -1,10 +1,14 @@
 """The reference engine: order of things at equal time, independence of patients, failures."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from cxaxis.core.errors import ModelValueError, SimulationFailedError
+from cxaxis.core.errors import ModelValueError, SimulationFailedError, UserInputError
 from cxaxis.core.outcomes import Outcome, require_success
+from cxaxis.engine import reference
+from cxaxis.engine.choice import engine_named
 from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable
 from cxaxis.engine.protocol import ParameterTable, Tolerances
 from cxaxis.engine.reference import ReferenceEngine, _load, infusion_constant, with_infusions
@@ -19,12 +23,13 @@ from science_support import (
     infusion,
     patient_model,
     plan_of,
-    run,
     table,
 )
+from science_support import run as run_with
 
 MODEL = patient_model()
 DECAY = table(body_weight=70.0)
+run = partial(run_with, engine=ReferenceEngine())
 
 
 def simulate(patients, times, outputs, doses=(), **options):
@@ -367,3 +372,9 @@ def test_a_choice_of_no_patients_is_an_empty_table():
     none = table(body_weight=[60.0, 70.0]).rows([])
     assert none.values.shape == (0, 1)
     assert none.names == ("body_weight",)
+
+
+def test_without_libroadrunner_the_cure_is_named(monkeypatch):
+    monkeypatch.setattr(reference, "find_spec", lambda _name: None)
+    with pytest.raises(UserInputError, match=r"pip install 'cxaxis\[test\]'"):
+        engine_named("reference")

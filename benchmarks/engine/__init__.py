@@ -1,0 +1,1 @@
+"""The population engine beside other solvers: time against achieved error, memory, growth."""
