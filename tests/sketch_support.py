@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable
 from cxaxis.engine.expressions import Graph
+from cxaxis.engine.population import PopulationEngine
+from cxaxis.engine.protocol import ParameterTable, Tolerances
 from cxaxis.engine.system import Event, Held, State, System, Target
 
 
@@ -153,3 +158,41 @@ class Formula:
     def choose(self, a, b):
         graph = self.graph
         return Formula(graph, graph.select(self.node, as_node(graph, a), as_node(graph, b)))
+
+
+TIGHT = Tolerances(relative=1e-11, absolute=1e-14)
+NOBODY_SPECIAL = ParameterTable((), np.empty((1, 0)))
+
+
+def columns(**given):
+    """Return a table of patients; a number stands for all of them."""
+    arrays = np.broadcast_arrays(*(np.atleast_1d(c).astype(float) for c in given.values()))
+    return ParameterTable(tuple(given), np.column_stack(arrays))
+
+
+def dose(time, amount, duration=0.0, target="gut", patient=ALL_PATIENTS):
+    """Return a dose, into the gut of everybody unless said otherwise."""
+    return Dose(patient=patient, time=time, target=target, amount=amount, duration=duration)
+
+
+def simulate(
+    system,
+    times,
+    outputs,
+    *,
+    doses=(),
+    table=NOBODY_SPECIAL,
+    tolerances=TIGHT,
+    endings=(),
+    **options,
+):
+    """Return what the population engine, made with ``options``, gives for a system."""
+    return PopulationEngine(**options).simulate_system(
+        system,
+        table,
+        DoseTable(tuple(doses)),
+        np.asarray(times, dtype=float),
+        outputs,
+        tolerances=tolerances,
+        endings=endings,
+    )

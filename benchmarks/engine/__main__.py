@@ -63,6 +63,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--peers", nargs="*", choices=PEERS, help="all; quick: libroadrunner and COPASI"
     )
+    parser.add_argument(
+        "--peer-s", type=float, help="processor time for libroadrunner on a problem, s (1300)"
+    )
+    parser.add_argument("--slow-peer-s", type=float, help="the same for every other peer, s (240)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(
         "--most", type=int, help="largest streamed population (1000000; quick 1000)"
@@ -97,7 +101,12 @@ def _effort(given: argparse.Namespace) -> Effort:
             slow_peer_s=6.0,
             check_patients=1,
         )
-    return Effort(patients=given.patients or 1000)
+    whole = Effort()
+    return Effort(
+        patients=given.patients or whole.patients,
+        peer_s=given.peer_s or whole.peer_s,
+        slow_peer_s=given.slow_peer_s or whole.slow_peer_s,
+    )
 
 
 def _tell(given: argparse.Namespace, effort: Effort) -> None:

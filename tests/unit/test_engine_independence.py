@@ -4,44 +4,9 @@ import numpy as np
 import pytest
 
 from cxaxis.core.outcomes import Outcome
-from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable
-from cxaxis.engine.population import PopulationEngine
+from cxaxis.engine.doses import ALL_PATIENTS, DoseTable
 from cxaxis.engine.protocol import ParameterTable, Tolerances
-from sketch_support import Sketch
-
-TIGHT = Tolerances(relative=1e-11, absolute=1e-14)
-NOBODY_SPECIAL = ParameterTable((), np.empty((1, 0)))
-
-
-def columns(**given):
-    arrays = np.broadcast_arrays(*(np.atleast_1d(c).astype(float) for c in given.values()))
-    return ParameterTable(tuple(given), np.column_stack(arrays))
-
-
-def dose(time, amount, duration=0.0, target="gut", patient=ALL_PATIENTS):
-    return Dose(patient=patient, time=time, target=target, amount=amount, duration=duration)
-
-
-def simulate(
-    system,
-    times,
-    outputs,
-    *,
-    doses=(),
-    table=NOBODY_SPECIAL,
-    tolerances=TIGHT,
-    endings=(),
-    **options,
-):
-    return PopulationEngine(**options).simulate_system(
-        system,
-        table,
-        DoseTable(tuple(doses)),
-        np.asarray(times, dtype=float),
-        outputs,
-        tolerances=tolerances,
-        endings=endings,
-    )
+from sketch_support import Sketch, columns, dose, simulate
 
 
 def wild():
