@@ -1,7 +1,11 @@
 """Settings of every test: reproducible examples, and unseeded randomness is an error."""
 
+import hashlib
 import importlib
+import os
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,6 +14,23 @@ from hypothesis import settings
 
 settings.register_profile("cxaxis", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.load_profile("cxaxis")
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def _keep_compiled_models() -> None:
+    """Keep compiled models from one session to the next, until the engine's code changes."""
+    sources = sorted((_ROOT / "src" / "cxaxis" / "engine").glob("*.py"))
+    digest = hashlib.blake2b(b"".join(path.read_bytes() for path in sources), digest_size=8)
+    shelf = _ROOT / ".pytest_cache" / "compiled_models"
+    folder = shelf / digest.hexdigest()
+    for old in shelf.glob("*"):
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+    os.environ["CXAXIS_CACHE_DIR"] = str(folder)
+
+
+_keep_compiled_models()
 
 _CURE = "Draw from a stream of core.streams.rng_for; pass it on as `rng` or `random_state`."
 # Hypothesis saves, sets and restores the state around every example. A test that changes it

@@ -29,7 +29,7 @@ from cxaxis.cell.reduction_sampling import (
     ladder_shares,
 )
 from cxaxis.engine.doses import DoseTable
-from cxaxis.engine.reference import ReferenceEngine
+from cxaxis.engine.population import PopulationEngine
 from cxaxis.knowledge.response_box import load_response_box, load_response_outputs
 from cxaxis.models.build import build
 from cxaxis.models.wiring import Wiring
@@ -78,7 +78,7 @@ def columns(shares):
 def test_surface_receptors_ligand_and_drug_are_held():
     bench = bench_of(Wiring())
     held = ["cxcr4_surface", "ackr3_surface", "cxcl12", "antagonist"]
-    result = ReferenceEngine().simulate(
+    result = PopulationEngine().simulate(
         MODEL.sbml,
         bench.columns(some_points(8)),
         DoseTable(),

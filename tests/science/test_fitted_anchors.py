@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cxaxis.cohort.sample import sample_cohort
+from cxaxis.engine.population import PopulationEngine
 from cxaxis.engine.protocol import Tolerances
-from cxaxis.engine.reference import ReferenceEngine
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.evidence import load_evidence
 from cxaxis.patient.course import settled
@@ -35,7 +35,7 @@ def volunteer_cd34(ug_per_kg):
     rest, _ = settled(
         MODEL,
         table(body_weight=WEIGHT, phi=1.0, cells_at_inception=1.0),
-        ReferenceEngine(),
+        PopulationEngine(),
         Tolerances(),
     )
     result = run(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from cxaxis.engine.population import PopulationEngine
 from cxaxis.engine.protocol import Tolerances
-from cxaxis.engine.reference import ReferenceEngine
 from cxaxis.patient.course import DEPOSITS, settled
 from science_support import bolus, in_model_units, patient_model, run, table
 
@@ -18,7 +18,7 @@ NEVER = {f"{slot}_draw": 1e9 for slots in DEPOSITS.values() for slot in slots}
 def hazards(**changes):
     """Hazard of each organ after a year of a tumour of the size at diagnosis."""
     patients = table(**{"tumour_log": [0.0], "phi": 1.0, **NEVER, **changes})
-    rest, _ = settled(MODEL, patients, ReferenceEngine(), Tolerances())
+    rest, _ = settled(MODEL, patients, PopulationEngine(), Tolerances())
     result = run(MODEL, rest, [365.0], HAZARDS)
     return dict(zip(ORGANS, result.values[0, 0], strict=True))
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cxaxis.core.streams import rng_for
+from cxaxis.engine.population import PopulationEngine
 from cxaxis.engine.protocol import Tolerances
-from cxaxis.engine.reference import ReferenceEngine
 from cxaxis.patient.course import days_to_diagnosis, settled, to_diagnosis
 from science_support import (
     bolus,
@@ -18,7 +18,7 @@ from science_support import (
 )
 
 MODEL = patient_model()
-ENGINE = ReferenceEngine()
+ENGINE = PopulationEngine()
 BIRTH = in_model_units(MODEL, "birth_rate")
 LOSS = in_model_units(MODEL, "loss_factor_at_diagnosis")
 THETA = in_model_units(MODEL, "crowding_exponent")

@@ -307,8 +307,8 @@ def test_help_loads_no_heavy_library():
         "from cxaxis.cli.main import main\n"
         "try:\n    main()\n"
         "finally:\n"
-        "    heavy = {'lifelines', 'matplotlib', 'numpy', 'pandas', 'pint', 'pyarrow',\n"
-        "             'pydantic', 'rich', 'roadrunner', 'scipy', 'yaml'}\n"
+        "    heavy = {'lifelines', 'llvmlite', 'matplotlib', 'numpy', 'pandas', 'pint',\n"
+        "             'pyarrow', 'pydantic', 'rich', 'roadrunner', 'scipy', 'yaml'}\n"
         "    print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -19,8 +19,8 @@ from cxaxis.cohort.sample import (
 )
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.outcomes import Outcome, PatientOutcome
+from cxaxis.engine.population import PopulationEngine
 from cxaxis.engine.protocol import SimulationResult, Tolerances
-from cxaxis.engine.reference import ReferenceEngine
 from cxaxis.patient.readouts import cells_of_diameter
 from science_support import eligible, parameters_with, patient_model
 
@@ -77,7 +77,7 @@ def test_a_patient_is_the_same_in_a_cohort_of_any_size():
 
 
 def test_a_patient_is_the_same_screened_in_any_company():
-    block = screen(MODEL, ROWS, CENTRAL, [9, 4], ReferenceEngine(), seed=31)
+    block = screen(MODEL, ROWS, CENTRAL, [9, 4], PopulationEngine(), seed=31)
     many = small(40)
     for position, index in enumerate(block.indices):
         if index in many.indices:

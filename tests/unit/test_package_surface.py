@@ -30,8 +30,8 @@ def test_importing_the_package_imports_no_third_party_library():
 def test_importing_the_command_line_leaves_the_heavy_libraries_alone():
     loaded = in_a_fresh_interpreter(
         "import sys, cxaxis.cli.app;"
-        "heavy = ['lifelines', 'matplotlib', 'numpy', 'pandas', 'pint', 'pyarrow', 'roadrunner',"
-        " 'scipy'];"
+        "heavy = ['lifelines', 'llvmlite', 'matplotlib', 'numpy', 'pandas', 'pint', 'pyarrow',"
+        " 'roadrunner', 'scipy'];"
         "print(*[name for name in heavy if name in sys.modules])"
     )
     assert loaded == ""

@@ -25,6 +25,7 @@ from cxaxis.cell.dose_fits import CXCL12, DRUG, DoseFit, fit_doses
 from cxaxis.cell.readouts import READOUTS, Readout
 from cxaxis.cell.wells import WellReading, read_wells
 from cxaxis.core.errors import Finding, error, raise_on_errors
+from cxaxis.engine.choice import POPULATION
 from cxaxis.knowledge.antagonist_classes import AntagonistClass, antagonist_class
 from cxaxis.knowledge.cell_contexts import cell_context
 from cxaxis.models.wiring import Wiring
@@ -81,6 +82,8 @@ class AssayRun:
         How many draws of the parameters stand behind ``low`` and ``high``.
     drug
         Id of the class of drug, None without.
+    engine
+        Name of the engine that simulated it.
     """
 
     assay: str
@@ -92,6 +95,7 @@ class AssayRun:
     values: Mapping[str, float] = field(default_factory=dict)
     n_draws: int = 0
     drug: str | None = None
+    engine: str = POPULATION
 
     def course(self, readout: str, *, condition: str = "control") -> pd.DataFrame:
         """Return the rows of one readout under one condition, in order of doses and time."""
@@ -140,6 +144,7 @@ def run_assay(
     drug: str | None = None,
     drug_nM: Sequence[float] | None = None,
     progress: Progress | None = None,
+    engine: str = POPULATION,
 ) -> AssayRun:
     """Do an assay.
 
@@ -176,6 +181,8 @@ def run_assay(
         Concentrations of the drug, nM, non-negative; each is combined with each of CXCL12.
     progress
         What counts the simulated cells.
+    engine
+        Name of the engine, see `cxaxis.engine.choice`.
 
     Raises
     ------
@@ -208,7 +215,7 @@ def run_assay(
     asked = set(chosen.cxcl12_nM if cxcl12_nM is None else map(float, cxcl12_nM))
 
     def read(parameters: Mapping[str, float], progress: Progress) -> list[WellReading]:
-        cell = dish(kind, wiring=request.wiring, values={**parameters, **held})
+        cell = dish(kind, wiring=request.wiring, values={**parameters, **held}, engine=engine)
         rows = read_wells(chosen, cell, wells, reading, settings=settings, advance=progress.advance)
         return [row for row in rows if row.cxcl12_nM in asked]
 
@@ -236,6 +243,7 @@ def run_assay(
         values=held,
         n_draws=len(spread),
         drug=drug,
+        engine=engine,
     )
 
 

@@ -20,9 +20,9 @@ from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.ids import did_you_mean
 from cxaxis.core.outcomes import require_success
+from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.doses import DoseTable
 from cxaxis.engine.protocol import ParameterTable, SimulationResult, Tolerances
-from cxaxis.engine.reference import ReferenceEngine
 from cxaxis.knowledge.cell_contexts import CellContext
 from cxaxis.knowledge.parameters import Parameters, load_parameters
 from cxaxis.models.build import Model, build
@@ -105,10 +105,13 @@ class Dish:
     values
         Constants that differ from the table, switches of the wiring among them, in the units of
         the model.
+    engine
+        Name of the engine that simulates it, see `cxaxis.engine.choice`.
     """
 
     model: Model
     values: Mapping[str, float]
+    engine: str = POPULATION
     _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def changed(self, **values: float) -> Dish:
@@ -160,6 +163,7 @@ def dish(
     wiring: Wiring | None = None,
     parameters: Parameters | None = None,
     values: Mapping[str, float] | None = None,
+    engine: str = POPULATION,
 ) -> Dish:
     """Return a dish of cells of one kind.
 
@@ -173,6 +177,8 @@ def dish(
         Parameter rows; the packaged table by default.
     values
         Further parameters by id, in the units of the table, such as a draw from a posterior.
+    engine
+        Name of the engine.
 
     Raises
     ------
@@ -189,8 +195,9 @@ def dish(
     chosen = wiring or Wiring()
     numbers = _numbers(context, rows)
     if chosen != Wiring():
-        numbers |= _genes(model, numbers, chosen)
-    return Dish(model=model, values={}).changed(**{**drawn, **numbers, **_switches(model, chosen)})
+        numbers |= _genes(model, numbers, chosen, engine)
+    bare = Dish(model=model, values={}, engine=engine)
+    return bare.changed(**{**drawn, **numbers, **_switches(model, chosen)})
 
 
 def _numbers(context: CellContext, rows: Parameters) -> dict[str, float]:
@@ -213,7 +220,9 @@ def _switches(model: Model, wiring: Wiring) -> dict[str, float]:
     return {name: value for name, value in wiring.switches().items() if name in model.units}
 
 
-def _genes(model: Model, numbers: Mapping[str, float], wiring: Wiring) -> dict[str, float]:
+def _genes(
+    model: Model, numbers: Mapping[str, float], wiring: Wiring, engine: str
+) -> dict[str, float]:
     """Return the genes with which a cell of another wiring rests at the same receptor numbers.
 
     A kind of cell is known by its counts, and a mechanism that makes more receptor at rest would
@@ -222,7 +231,7 @@ def _genes(model: Model, numbers: Mapping[str, float], wiring: Wiring) -> dict[s
     totals = {"cxcr4_gene": "cxcr4_total", "ackr3_gene": "ackr3_total"}
     usual, other = (
         _advance(
-            Dish(model=model, values={**numbers, **switches}),
+            Dish(model=model, values={**numbers, **switches}, engine=engine),
             {},
             {},
             (REST_S,),
@@ -318,10 +327,11 @@ def _advance(
 ) -> tuple[FloatArray, dict[str, float]]:
     """Return the outputs at the times and every state at the last of them."""
     model = cell.model
-    columns = {**cell.values, **settings, **states}
+    # Always the same columns: a set of names that was not met before has to be compiled for.
+    columns = {**_constants(model.sbml), **cell.values, **settings, **states}
     species = set(model.species)
     every = [f"amount({name})" if name in species else name for name in model.states]
-    result: SimulationResult = ReferenceEngine().simulate(
+    result: SimulationResult = engine_named(cell.engine).simulate(
         model.sbml,
         ParameterTable(tuple(columns), np.array([list(columns.values())], dtype=np.float64)),
         DoseTable(),
@@ -342,12 +352,16 @@ def _tabled(model: Model, constant: str) -> float:
 
 @lru_cache(maxsize=8)
 def _constants(sbml: str) -> Mapping[str, float]:
+    """Return the constants and compartments that have a number rather than a formula."""
     import libsbml
 
-    tree = libsbml.readSBMLFromString(sbml).getModel()
-    sizes = {item.getId(): item.getSize() for item in tree.getListOfCompartments()}
-    values = {item.getId(): item.getValue() for item in tree.getListOfParameters()}
-    return MappingProxyType({**sizes, **values})
+    document = libsbml.readSBMLFromString(sbml)
+    tree = document.getModel()
+    values = {item.getId(): item.getSize() for item in tree.getListOfCompartments()}
+    values |= {item.getId(): item.getValue() for item in tree.getListOfParameters()}
+    ruled = {item.getVariable() for item in tree.getListOfRules()}
+    ruled |= {item.getSymbol() for item in tree.getListOfInitialAssignments()}
+    return MappingProxyType({name: value for name, value in values.items() if name not in ruled})
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,7 @@ from cxaxis.cell.noise import (
 from cxaxis.cell.predictions import Prediction, cxcr4_at_rest, predicted
 from cxaxis.core.arrays import BoolArray, FloatArray
 from cxaxis.core.errors import error, raise_on_errors
+from cxaxis.engine.choice import POPULATION
 from cxaxis.knowledge.wirings import load_wirings
 from cxaxis.models.wiring import Wiring, one_at_a_time
 from cxaxis.runs.progress import NullProgress, Progress
@@ -153,6 +155,7 @@ def overlay(
         values=run.values,
         draws=draws,
         progress=progress,
+        engine=run.engine,
     )
 
 
@@ -177,6 +180,7 @@ def compare(
     values: Mapping[str, float] = NOTHING,
     draws: int = 0,
     progress: Progress | None = None,
+    engine: str = POPULATION,
 ) -> Comparison:
     """Return measurements beside every rival wiring of the cell.
 
@@ -197,6 +201,8 @@ def compare(
         the tabled values.
     progress
         What counts the simulated sets.
+    engine
+        Name of the engine, see `cxaxis.engine.choice`.
 
     Raises
     ------
@@ -205,16 +211,17 @@ def compare(
     """
     compared = _compared(rivals, shown)
     sets = drawn_parameters(draws)
+    foretold = partial(predicted, data.rows, settings=settings, engine=engine)
     found: dict[str, Prediction] = {}
     drawn: dict[str, list[FloatArray]] = {}
     with progress or NullProgress() as counted:
         for rival in compared:
-            found[rival.name] = predicted(data.rows, rival.wiring, settings=settings, values=values)
+            found[rival.name] = foretold(rival.wiring, values=values)
             counted.advance()
             for parameters in sets:
                 both = {**parameters, **values}
                 drawn.setdefault(rival.name, []).append(
-                    predicted(data.rows, rival.wiring, settings=settings, values=both).readings
+                    foretold(rival.wiring, values=both).readings
                 )
                 counted.advance()
     readings = {name: item.readings for name, item in found.items()}
@@ -247,18 +254,22 @@ def compare(
         notes=(
             *data.notes,
             *notes_of(series, fits[best], summary, counting, draws),
-            *number_notes(_at_rest(compared, summary, context, values), context),
+            *number_notes(_at_rest(compared, summary, context, values, engine), context),
         ),
     )
 
 
 def _at_rest(
-    compared: Sequence[Rival], summary: pd.DataFrame, context: str, values: Mapping[str, float]
+    compared: Sequence[Rival],
+    summary: pd.DataFrame,
+    context: str,
+    values: Mapping[str, float],
+    engine: str,
 ) -> dict[str, float]:
     """Return the CXCR4 of a cell at rest under the default and each wiring that is seen."""
     unseen = set(summary.loc[summary["verdict"].str.startswith("not seen"), "wiring"])
     return {
-        item.name: cxcr4_at_rest(context, item.wiring, values)
+        item.name: cxcr4_at_rest(context, item.wiring, values, engine=engine)
         for item in compared
         if item.name not in unseen
     }

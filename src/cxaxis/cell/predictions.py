@@ -13,6 +13,7 @@ from cxaxis.cell.bench import run_assay
 from cxaxis.cell.measurements import Measurement
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import UserInputError, error
+from cxaxis.engine.choice import POPULATION
 from cxaxis.models.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def predicted(
     *,
     settings: Mapping[str, float],
     values: Mapping[str, float],
+    engine: str = POPULATION,
 ) -> Prediction:
     """Return what the bench reads at each measurement.
 
@@ -69,6 +71,8 @@ def predicted(
         Inputs of the cell beside those of each measurement, which win.
     values
         Parameters by id, in the units of the table.
+    engine
+        Name of the engine, see `cxaxis.engine.choice`.
 
     Raises
     ------
@@ -92,6 +96,7 @@ def predicted(
                 times_s=group.times_s,
                 readouts=list(dict.fromkeys(row.readout for row in mine)),
                 conditions=list(dict.fromkeys(row.condition.name for row in mine)),
+                engine=engine,
             )
         except UserInputError as err:
             raise UserInputError(
@@ -114,7 +119,9 @@ def predicted(
     return Prediction(readings=readings, curves=pd.concat(curves, ignore_index=True)[columns])
 
 
-def cxcr4_at_rest(context: str, wiring: Wiring, values: Mapping[str, float]) -> float:
+def cxcr4_at_rest(
+    context: str, wiring: Wiring, values: Mapping[str, float], *, engine: str = POPULATION
+) -> float:
     """Return the CXCR4 of a cell at rest in its medium, molecules."""
     run = run_assay(
         "surface",
@@ -125,6 +132,7 @@ def cxcr4_at_rest(context: str, wiring: Wiring, values: Mapping[str, float]) -> 
         times_s=[0.0, 1.0],
         readouts=["total_cxcr4"],
         conditions=[CONTROL],
+        engine=engine,
     )
     return float(run.table["value"].iloc[0])
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.outcomes import require_success
+from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.doses import DoseTable
 from cxaxis.engine.protocol import ParameterTable, Tolerances
-from cxaxis.engine.reference import ReferenceEngine
 from cxaxis.knowledge.response_box import ResponseInput, ResponseOutput
 from cxaxis.models.build import Model
 
@@ -82,12 +82,15 @@ class Bench:
         Of the response functions.
     constants
         Every constant of the model, in its own units, and the switches of the wiring.
+    engine
+        Name of the engine that simulates it.
     """
 
     model: Model
     inputs: Mapping[str, ResponseInput]
     outputs: Mapping[str, ResponseOutput]
     constants: Mapping[str, float] = field(repr=False)
+    engine: str = POPULATION
 
     def columns(self, points: Points) -> ParameterTable:
         """Return what sets the bench to the points, species as amounts."""
@@ -195,7 +198,7 @@ def _simulated(
     text = " ".join(item.share for item in bench.outputs.values())
     words = sorted(set(re.findall(r"[A-Za-z_]\w*", text)))
     read = [name for name in words if name in bench.model.units]
-    result = ReferenceEngine().simulate(
+    result = engine_named(bench.engine).simulate(
         bench.model.sbml, table, DoseTable(), clock, [*read, *states], tolerances=BENCH_TOLERANCES
     )
     require_success([f"point {i}" for i in range(table.n_patient)], result.outcomes)

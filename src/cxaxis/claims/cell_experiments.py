@@ -23,6 +23,7 @@ from cxaxis.claims.records import Control
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError, SimulationFailedError
 from cxaxis.core.ids import did_you_mean
+from cxaxis.engine.choice import POPULATION
 from cxaxis.knowledge.cell_contexts import cell_context
 
 MINUTE_S: Final = 60.0
@@ -122,7 +123,7 @@ def _world_dish(ctx: CheckContext, context_id: str) -> Dish:
     unchanged = replace(ctx, changes=())
 
     def make() -> Dish:
-        bare = _bare_dish(context_id)
+        bare = _bare_dish(context_id, ctx.engine)
         switches = ctx.wiring.switches()
         wired = bare.changed(**{k: v for k, v in switches.items() if k in bare.model.units})
         if ctx.world.draw is None:
@@ -172,9 +173,9 @@ def _resting(cell: Dish, outputs: tuple[str, ...]) -> Mapping[str, float]:
 
 
 @cache
-def _bare_dish(context_id: str) -> Dish:
+def _bare_dish(context_id: str, engine: str = POPULATION) -> Dish:
     """Return a dish with the tabled values; switches are constants, so one model serves all."""
-    return dish(cell_context(context_id))
+    return dish(cell_context(context_id), engine=engine)
 
 
 def given(**inputs: float) -> Control:

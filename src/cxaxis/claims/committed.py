@@ -60,8 +60,10 @@ _HASHED_CODE: Final = (
     "cohort/population.py",
     "cohort/sample.py",
     "core/streams.py",
+    # What is simulated and how exactly; how the engine is made does not move a verdict.
     "engine/doses.py",
-    "engine/reference.py",
+    "engine/protocol.py",
+    "engine/rodas5p.py",
     "patient/course.py",
     "patient/readouts.py",
     "patient/regimen.py",

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from cxaxis.cohort.population import Theta, central_theta, draw_theta
 from cxaxis.core.errors import CxaxisError, ModelValueError
 from cxaxis.core.ids import did_you_mean
+from cxaxis.engine.choice import POPULATION
 from cxaxis.knowledge.checks import Knowledge
 from cxaxis.knowledge.evidence import Evidence
 from cxaxis.models.build import Model, build
@@ -60,11 +61,14 @@ class CheckContext:
         The population and wiring.
     changes
         Parameters of the population that stand changed, as set by `changed`.
+    engine
+        Name of the engine that simulates this world.
     """
 
     knowledge: Knowledge
     world: World
     changes: tuple[tuple[str, float], ...] = ()
+    engine: str = POPULATION
     _memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -80,9 +84,9 @@ class CheckContext:
     @property
     def model(self) -> Model:
         """The patient model in this world's wiring."""
-        return self.once(
-            ("model", self.wiring),
-            lambda: build("patient", self.knowledge.parameters, self.wiring),
+        # A population that stands changed has its values in the table of patients.
+        return replace(self, changes=()).once(
+            "model", lambda: build("patient", self.knowledge.parameters, self.wiring)
         )
 
     def changed(self, **values: float) -> CheckContext:

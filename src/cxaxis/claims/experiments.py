@@ -16,10 +16,10 @@ from cxaxis.claims.context import CheckContext, WorldFailedError
 from cxaxis.cohort.population import typical_patient
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.outcomes import PatientOutcome
+from cxaxis.engine.choice import engine_named
 from cxaxis.engine.doses import DoseTable
 from cxaxis.engine.protocol import ParameterTable, SimulationResult, Tolerances
 from cxaxis.knowledge.drug_records import Dose, Regimen
-from cxaxis.models.build import Model
 from cxaxis.patient.course import Diagnosis, settled, to_diagnosis
 from cxaxis.patient.regimen import Body, dose_rows
 
@@ -106,7 +106,7 @@ def rest(ctx: CheckContext) -> SimulationResult:
         patient = typical_patient(ctx.model, ctx.theta).with_columns(
             phi=1.0, switch_ackr3_survival=0.0
         )
-        return simulated(ctx.model, patient, DoseTable(), (REST_DAYS,), _REST_OUTPUTS)
+        return simulated(ctx, patient, DoseTable(), (REST_DAYS,), _REST_OUTPUTS)
 
     return ctx.once("rest", make)
 
@@ -115,10 +115,9 @@ def diagnosed(ctx: CheckContext) -> Diagnosis:
     """Return the typical patient at diagnosis."""
 
     def make() -> Diagnosis:
-        from cxaxis.engine.reference import ReferenceEngine
-
         patient = typical_patient(ctx.model, ctx.theta)
-        diagnosis = to_diagnosis(ctx.model, patient, ReferenceEngine(), tolerances=_TOLERANCES)
+        solver = engine_named(ctx.engine)
+        diagnosis = to_diagnosis(ctx.model, patient, solver, tolerances=_TOLERANCES)
         insist(diagnosis.outcomes)
         if not np.isfinite(diagnosis.days_from_inception).all():
             msg = "the tumour never reaches the size of diagnosis."
@@ -168,12 +167,10 @@ def _volunteer(
     duration_day: float,
     n_doses: int,
 ) -> SimulationResult:
-    from cxaxis.engine.reference import ReferenceEngine
-
     patient = typical_patient(ctx.model, ctx.theta).with_columns(
         body_weight=VOLUNTEER_WEIGHT_KG, phi=1.0
     )
-    resting, before = settled(ctx.model, patient, ReferenceEngine(), _TOLERANCES)
+    resting, before = settled(ctx.model, patient, engine_named(ctx.engine), _TOLERANCES)
     insist(before.outcomes)
     body = Body(weight_kg=VOLUNTEER_WEIGHT_KG, height_cm=VOLUNTEER_HEIGHT_CM)
     regimen = Regimen.model_validate(
@@ -187,21 +184,19 @@ def _volunteer(
     )
     doses = dose_rows(ctx.knowledge.drugs[drug], regimen, body, patient=0)
     times = np.asarray(hours) / HOURS_PER_DAY
-    return simulated(ctx.model, resting, DoseTable(tuple(doses)), times, outputs)
+    return simulated(ctx, resting, DoseTable(tuple(doses)), times, outputs)
 
 
 def simulated(
-    model: Model,
+    ctx: CheckContext,
     patients: ParameterTable,
     doses: DoseTable,
     times_day: Sequence[float] | FloatArray,
     outputs: Sequence[str],
 ) -> SimulationResult:
-    """Simulate with the reference engine, and insist that it worked."""
-    from cxaxis.engine.reference import ReferenceEngine
-
-    result = ReferenceEngine().simulate(
-        model.sbml,
+    """Simulate the patient model of a world, and insist that it worked."""
+    result = engine_named(ctx.engine).simulate(
+        ctx.model.sbml,
         patients,
         doses,
         np.asarray(times_day, dtype=np.float64),

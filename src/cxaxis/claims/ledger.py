@@ -31,6 +31,7 @@ from cxaxis.claims.records import (
     Verdict,
 )
 from cxaxis.core.errors import ModelValueError, raise_on_errors
+from cxaxis.engine.choice import POPULATION
 from cxaxis.knowledge.checks import Knowledge, read_knowledge
 from cxaxis.knowledge.claims import Claim
 from cxaxis.knowledge.expectations import GRADES
@@ -97,6 +98,7 @@ class WorldTask:
 
     checks: tuple[str, ...]
     draw: int
+    engine: str = POPULATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +126,8 @@ def shipped_knowledge() -> Knowledge:
 def measure_world(task: WorldTask) -> WorldResult:
     """Measure checks and controls in one world; top-level so that workers can import it."""
     knowledge = shipped_knowledge()
-    context = CheckContext(knowledge=knowledge, world=drawn_world(knowledge, task.draw))
+    world = drawn_world(knowledge, task.draw)
+    context = CheckContext(knowledge=knowledge, world=world, engine=task.engine)
     wanted = {item.id: item for item in all_checks(knowledge) if item.id in task.checks}
     return WorldResult(
         draw=task.draw,
@@ -152,6 +155,7 @@ def judge_checks(
     *,
     workers: int | None = None,
     progress: Progress | None = None,
+    engine: str = POPULATION,
 ) -> tuple[Judgement, ...]:
     """Measure checks in their worlds and judge them.
 
@@ -165,17 +169,19 @@ def judge_checks(
         Processes; the result does not depend on it.
     progress
         Advanced by one for each check and world.
+    engine
+        Name of the engine, see `cxaxis.engine.choice`.
     """
     simulated = [item for item in checks if _kind(item, knowledge) == "simulation"]
     others = [item for item in checks if _kind(item, knowledge) != "simulation"]
     found: list[Judgement] = []
-    plain = CheckContext(knowledge=knowledge, world=tabled_world(knowledge))
+    plain = CheckContext(knowledge=knowledge, world=tabled_world(knowledge), engine=engine)
     for item in others:
         found.append(_judgement(item, [measured_with_control(item, plain)], knowledge))
         if progress is not None:
             progress.advance()
     if simulated:
-        found += _judge_simulated(simulated, knowledge, workers, progress)
+        found += _judge_simulated(simulated, knowledge, workers, progress, engine)
     order = {item.id: i for i, item in enumerate(checks)}
     return tuple(sorted(found, key=lambda item: order[item.check]))
 
@@ -190,9 +196,10 @@ def _judge_simulated(
     knowledge: Knowledge,
     workers: int | None,
     progress: Progress | None,
+    engine: str,
 ) -> list[Judgement]:
     names = tuple(item.id for item in group)
-    tasks = [WorldTask(checks=names, draw=draw) for draw in range(WORLDS)]
+    tasks = [WorldTask(checks=names, draw=draw, engine=engine) for draw in range(WORLDS)]
     results = sorted(
         run_blocks(
             tasks,

@@ -25,6 +25,7 @@ from cxaxis.claims.records import Check, Judgement
 from cxaxis.cohort.sample import COHORT_PARAMETERS
 from cxaxis.core.errors import Finding, ModelValueError
 from cxaxis.core.ids import did_you_mean
+from cxaxis.engine.choice import POPULATION
 from cxaxis.knowledge.checks import Knowledge
 from cxaxis.knowledge.claims import Claim
 from cxaxis.models.build import build
@@ -103,7 +104,11 @@ def plan_ledger(
 
 
 def run_ledger(
-    plan: LedgerPlan, *, workers: int | None = None, progress: Progress | None = None
+    plan: LedgerPlan,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    engine: str = POPULATION,
 ) -> LedgerRun:
     """Judge the claims of a plan.
 
@@ -113,6 +118,8 @@ def run_ledger(
         Processes; None takes every processor. The result does not depend on it.
     progress
         Advanced as the plan's `work` is done.
+    engine
+        Name of the engine, see `cxaxis.engine.choice`.
 
     Raises
     ------
@@ -123,7 +130,9 @@ def run_ledger(
     """
     knowledge = plan.knowledge
     input_hash = slow_hash(knowledge)
-    found = judge_checks(plan.measured, knowledge, workers=workers, progress=progress)
+    found = judge_checks(
+        plan.measured, knowledge, workers=workers, progress=progress, engine=engine
+    )
     measured = {item.check: item for item in stamped(found, knowledge)}
     committed = load_judgements()
     taken = {

@@ -19,6 +19,7 @@ from scipy.stats import norm
 from cxaxis.claims.context import CheckContext, WorldFailedError
 from cxaxis.cohort.sample import STAGES, Candidates, gather, screen
 from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
+from cxaxis.engine.choice import engine_named
 from cxaxis.trial.pool import ArmPlan, schedule_of, simulate_arm
 
 SCREENED: Final = 200
@@ -97,14 +98,17 @@ def _series(ctx: CheckContext) -> Series:
 
 
 def _screened(ctx: CheckContext, *, mirrored: bool) -> Candidates:
-    from cxaxis.engine.reference import ReferenceEngine
-
     parameters = dict(ctx.knowledge.parameters)
     if mirrored:
         row = parameters[MIRRORED]
         parameters[MIRRORED] = replace(row, omega=-row.omega)
     return screen(
-        ctx.model, parameters, ctx.theta, range(SCREENED), ReferenceEngine(), seed=SERIES_SEED
+        ctx.model,
+        parameters,
+        ctx.theta,
+        range(SCREENED),
+        engine_named(ctx.engine),
+        seed=SERIES_SEED,
     )
 
 
@@ -128,7 +132,7 @@ def _followed(
         visit_every_day=FOLLOW_UP_DAY,
         pharmacology_until_day=0.0,
     )
-    course = simulate_arm(ctx.model, cohort, plan, schedule)
+    course = simulate_arm(ctx.model, cohort, plan, schedule, engine=ctx.engine)
     death = course.event_day["OS"]
     return np.minimum(death, FOLLOW_UP_DAY), np.isfinite(death)
 

@@ -98,7 +98,7 @@ def spread_with_silenced_tumour_cxcl12(ctx: CheckContext) -> Measured:
 
 def _death_hazard_after_diagnosis(ctx: CheckContext) -> float:
     result = simulated(
-        ctx.model,
+        ctx,
         diagnosed(ctx).patients,
         DoseTable(),
         (HALF_YEAR_DAYS,),
@@ -143,7 +143,7 @@ def _doses(ctx: CheckContext, regimens: tuple[tuple[str, str], ...]) -> DoseTabl
 def _log_size_after(ctx: CheckContext, regimens: tuple[tuple[str, str], ...]) -> float:
     # The last clonogen never dies here: a cured tumour has no size to compare.
     patient = diagnosed(ctx).patients.with_columns(control_draw=NEVER_CONTROLLED)
-    result = simulated(ctx.model, patient, _doses(ctx, regimens), (RESPONSE_DAY,), ("tumour_log",))
+    result = simulated(ctx, patient, _doses(ctx, regimens), (RESPONSE_DAY,), ("tumour_log",))
     return float(result.of("tumour_log")[0, -1])
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from cxaxis.cli.options import Engine
+
 if TYPE_CHECKING:
     from cxaxis.cell.bench import AssayRun
     from cxaxis.core.errors import Finding
@@ -99,6 +101,7 @@ def cell_assay(
             "--output", "-o", metavar="DIRECTORY", help="Write the tables and the figure there."
         ),
     ] = None,
+    engine: Engine = "population",
 ) -> None:
     """Do an assay on one kind of cell and print what was seen.
 
@@ -141,7 +144,7 @@ def cell_assay(
     raise_on_errors(findings)
     wells = {key: request[key] for key in ("cxcl12_nM", "conditions", "draws", "drug_nM")}
     with ProgressBar("Simulating cells", total=planned_wells(assay, **wells)) as bar:
-        run = run_assay(assay, **request, progress=bar)
+        run = run_assay(assay, **request, progress=bar, engine=engine)
     print_run(run)
     paths = [] if output is None else write_run(run, output, stem)
     if readings is not None:

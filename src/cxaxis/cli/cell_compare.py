@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from cxaxis.cli.options import all_of, whole_number
+from cxaxis.cli.options import Engine, all_of, whole_number
 
 if TYPE_CHECKING:
     from cxaxis.cell.bench import AssayRun
@@ -62,6 +62,7 @@ def cell_compare(
             "--output", "-o", metavar="DIRECTORY", help="Write the tables and the figure there."
         ),
     ] = None,
+    engine: Engine = "population",
 ) -> None:
     """Set measurements beside the model and say which rival mechanisms they favour.
 
@@ -81,7 +82,7 @@ def cell_compare(
         lambda: raise_on_errors(request_findings_of("phospho", draws=draws)),
     )
     with ProgressBar("Comparing wirings", total=n_sets(rivals=rivals, draws=draws)) as bar:
-        comparison = compare(readings, rivals=rivals, draws=draws, progress=bar)
+        comparison = compare(readings, rivals=rivals, draws=draws, progress=bar, engine=engine)
     print_comparison(comparison)
     if output is not None:
         for path in write_comparison(comparison, output, data.stem, solid=comparison.best):

@@ -9,6 +9,7 @@ import typer
 
 from cxaxis.cli.options import (
     Assignments,
+    Engine,
     Output,
     Workers,
     all_of,
@@ -35,6 +36,7 @@ def sample(
     output: Output = None,
     workers: Workers = None,
     assignments: Assignments = None,
+    engine: Engine = "population",
 ) -> None:
     """Sample patients at diagnosis into a directory.
 
@@ -52,7 +54,7 @@ def sample(
     )
     with ProgressBar("Screening patients", total=n * 2) as bar:
         cohort = sample_to_directory(
-            out, n=n, seed=seed, values=values, workers=workers, progress=bar
+            out, n=n, seed=seed, values=values, workers=workers, progress=bar, engine=engine
         )
     _print(cohort)
     typer.echo(f"Cohort: {out}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cxaxis.cli.options import Output, Workers
+from cxaxis.cli.options import Engine, Output, Workers
 
 FULL, SMALL = "crt_plerixafor", "crt_plerixafor_small"
 
@@ -18,6 +18,7 @@ def demo(
     small: Annotated[
         bool, typer.Option("--small", help="A dozen patients an arm: seconds, not minutes.")
     ] = False,
+    engine: Engine = "population",
 ) -> None:
     """Run the demonstration trial and report it.
 
@@ -33,12 +34,12 @@ def demo(
     name = SMALL if small else FULL
     out = output or Path("demo")
     if output is None and inspect_run(out).state is RunState.COMPLETE:
-        if stored_run_key(out) == key_of_run(name):
+        if stored_run_key(out) == key_of_run(name, engine=engine):
             typer.echo(f"{out} already holds this run; nothing is computed again.")
             finish(Trial(path=out))
             return
         out = _free_name(out)
-    finish(run_with_progress(name, out, workers=workers))
+    finish(run_with_progress(name, out, workers=workers, engine=engine))
 
 
 def _free_name(path: Path) -> Path:

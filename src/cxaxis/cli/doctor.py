@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
 import shutil
@@ -25,9 +26,10 @@ NEEDED = {
     "Jinja2": "the report",
     "antimony": "model text",
     "python-libsbml": "SBML and its checks",
-    "libroadrunner": "the reference engine",
+    "llvmlite": "the population engine",
 }
 OPTIONAL = {
+    "libroadrunner": ("the reference engine, for cross-checks", "test"),
     "pytest": ("tests", "test"),
     "hypothesis": ("property tests", "test"),
     "mypy": ("type checks", "test"),
@@ -109,20 +111,40 @@ def engine_check() -> tuple[bool, str]:
     try:
         import numpy as np
 
+        from cxaxis.engine.choice import engine_named
         from cxaxis.engine.doses import DoseTable
         from cxaxis.engine.protocol import ParameterTable
-        from cxaxis.engine.reference import ReferenceEngine
         from cxaxis.models.build import build
 
         model = build("receptor_bench")
         table = ParameterTable(("cxcl12",), np.array([[1.0]]))
-        result = ReferenceEngine().simulate(
+        result = engine_named().simulate(
             model.sbml, table, DoseTable(), np.array([60.0]), ["cxcl12_cxcr4"]
         )
     except Exception as err:  # a doctor reports what is broken, whatever it is
         why = f"{type(err).__name__}: {err}"
-        return False, f"The models or the reference engine do not run: {why}"
+        return False, f"The models or the population engine do not run: {why}"
     outcome = result.outcomes[0].outcome
     if outcome.is_failure:
-        return False, f"The reference engine fails on a small model: {outcome.value}."
-    return True, "The models build and the reference engine runs."
+        return False, f"The population engine fails on a small model: {outcome.value}."
+    return True, f"The models build and the population engine runs: {engine_words()}"
+
+
+def engine_words() -> str:
+    """Return what the population engine makes code for and where it keeps it."""
+    from cxaxis.engine.machine import cache_directory, this_processor
+
+    processor = this_processor()
+    folder = cache_directory()
+    kept = "" if is_writable(folder) else ", which cannot be written: each start compiles anew"
+    return (
+        f"code for {processor.name}, {processor.lanes} patients at a time on each processor; "
+        f"compiled models are kept in {folder}{kept}."
+    )
+
+
+def is_writable(folder: Path) -> bool:
+    """Return whether a folder, or the nearest one above it that exists, can be written to."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)

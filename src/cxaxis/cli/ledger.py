@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from cxaxis.cli.options import Workers
+from cxaxis.cli.options import Engine, Workers
 
 if TYPE_CHECKING:
     from cxaxis.claims.ledger import Ledger
@@ -51,6 +51,7 @@ def claims_run(
         ),
     ] = None,
     workers: Workers = None,
+    engine: Engine = "population",
 ) -> None:
     """Judge the claims, all or those that meet every condition given.
 
@@ -77,7 +78,7 @@ def claims_run(
         _check_output(output)
     plan = plan_ledger(knowledge, chosen, slow=slow)
     with ProgressBar("Judging claims", total=plan.work) as progress:
-        run = run_ledger(plan, workers=count, progress=progress)
+        run = run_ledger(plan, workers=count, progress=progress, engine=engine)
     if len(chosen) <= MOST_LISTED:
         print_claims(run.ledger)
     print_summary(run)

@@ -27,6 +27,27 @@ def whole_number(text: str) -> int:
         raise typer.BadParameter(msg) from None
 
 
+def engine_name(text: str) -> str:
+    """Return the name of the engine that an option was given."""
+    from cxaxis.core.errors import ModelValueError
+    from cxaxis.engine.choice import check_engine
+
+    try:
+        check_engine(text)
+    except ModelValueError as err:
+        raise typer.BadParameter(str(err)) from None
+    return text
+
+
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        parser=engine_name,
+        metavar="population|reference",
+        help="What simulates; the reference engine is slow and for cross-checks.",
+    ),
+]
 Workers = Annotated[
     Optional[int],  # noqa: UP045 - typer reads this at run time on every Python
     typer.Option(

@@ -10,6 +10,7 @@ import typer
 
 from cxaxis.cli.options import (
     Assignments,
+    Engine,
     InterruptedRunError,
     Output,
     Workers,
@@ -44,6 +45,7 @@ def run(
         Optional[Path],  # noqa: UP045
         typer.Option("--cohort", help="Cohort directory to use instead of a fresh sample."),
     ] = None,
+    engine: Engine = "population",
 ) -> None:
     """Run a virtual trial and write its tables and report.
 
@@ -61,7 +63,10 @@ def run(
     if cohort is not None and patients is not None:
         _check_size(plan, patients, cohort)
     out = output or Path("runs") / Path(protocol).stem
-    finish(run_with_progress(plan, out, workers=workers, values=values, cohort=patients))
+    trial = run_with_progress(
+        plan, out, workers=workers, values=values, cohort=patients, engine=engine
+    )
+    finish(trial)
 
 
 def _check_size(plan: Protocol, patients: Cohort, directory: Path) -> None:

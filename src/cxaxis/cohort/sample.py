@@ -25,6 +25,7 @@ from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import CxaxisError, ModelValueError
 from cxaxis.core.ids import patient_id
 from cxaxis.core.streams import rng_for
+from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.protocol import Engine, ParameterTable, Tolerances
 from cxaxis.knowledge.parameters import Parameter, load_parameters
 from cxaxis.models.build import Model, build
@@ -313,16 +314,15 @@ class _ScreenTask:
     start: int
     seed: int
     tolerances: Tolerances | None
+    engine: str
 
     def run(self) -> Candidates:
-        from cxaxis.engine.reference import ReferenceEngine
-
         return screen(
             self.model,
             self.parameters,
             self.theta,
             range(self.start, self.start + BLOCK),
-            ReferenceEngine(),
+            engine_named(self.engine),
             seed=self.seed,
             tolerances=self.tolerances,
         )
@@ -361,6 +361,7 @@ def sample_cohort(
     workers: int = 1,
     progress: Progress | None = None,
     tolerances: Tolerances | None = None,
+    engine: str = POPULATION,
 ) -> Cohort:
     """Sample ``n`` eligible patients with locally advanced ESCC (stages II to IVA).
 
@@ -378,6 +379,10 @@ def sample_cohort(
         Processes; the result does not depend on it.
     progress
         Advanced by the number of patients screened.
+    tolerances
+        Error control; the engine's default if omitted.
+    engine
+        Name of the engine, see `cxaxis.engine.choice`.
 
     Raises
     ------
@@ -401,6 +406,7 @@ def sample_cohort(
             start=start,
             seed=seed,
             tolerances=tolerances,
+            engine=engine,
         )
 
     first_wave = -(-int(1.5 * n) // BLOCK)
@@ -416,6 +422,7 @@ def sample_eligible(
     *,
     seed: int,
     tolerances: Tolerances | None = None,
+    engine: str = POPULATION,
 ) -> Cohort:
     """Sample the first ``n`` eligible patients of a population, in whatever stages they come.
 
@@ -427,19 +434,18 @@ def sample_eligible(
     ScreeningError
         If too few of the patients screened are eligible.
     """
-    from cxaxis.engine.reference import ReferenceEngine
-
     taken: list[tuple[Candidates, list[int]]] = []
     screened = {"screened": 0, "distant": 0, "failed": 0}
     found = 0
     size = max(4, n)
+    solver = engine_named(engine)
     for start in range(0, MOST_SCREENED_PER_PATIENT * n, size):
         block = screen(
             model,
             parameters,
             theta,
             range(start, start + size),
-            ReferenceEngine(),
+            solver,
             seed=seed,
             tolerances=tolerances,
         )

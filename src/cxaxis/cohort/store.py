@@ -16,6 +16,7 @@ from cxaxis.cohort.sample import Cohort, sample_cohort
 from cxaxis.core.errors import Finding, UserInputError, error, raise_on_errors
 from cxaxis.core.hashing import sha256_of
 from cxaxis.core.streams import SEED_LIMIT
+from cxaxis.engine.choice import POPULATION
 from cxaxis.engine.protocol import ParameterTable
 from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.models.build import build
@@ -91,6 +92,7 @@ def sample_to_directory(
     values: Mapping[str, float],
     workers: int | None = 1,
     progress: Progress | None = None,
+    engine: str = POPULATION,
 ) -> Cohort:
     """Sample a cohort and write it to a run directory.
 
@@ -108,11 +110,18 @@ def sample_to_directory(
         "seed": seed,
         "sbml_sha256": model.sha256,
         "parameters_sha256": sha256_of({k: [p.value, p.omega] for k, p in parameters.items()}),
+        "engine": engine,
         "package_version": __version__,
     }
     with open_run(out, key_parts) as run:
         cohort = sample_cohort(
-            n, seed, parameters=parameters, model=model, workers=n_worker, progress=progress
+            n,
+            seed,
+            parameters=parameters,
+            model=model,
+            workers=n_worker,
+            progress=progress,
+            engine=engine,
         )
         schema = _schema(cohort)
         write_table(_frame(cohort), run.path / schema.file_name, schema)

@@ -6,7 +6,6 @@ run in the lanes of the processor's vectors and on several threads, each with it
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -206,29 +205,12 @@ def _program(key: SystemKey, nodes: tuple[Node, ...], lanes: int, pivoted: bool 
     return Program(key.system, nodes, lanes=lanes, pivoted=pivoted)
 
 
+@lru_cache(maxsize=_PROGRAMS)
 def load_system(sbml: str, given: frozenset[str], infused: frozenset[str]) -> System:
     """Return the system of a document, read once; see `cxaxis.engine.sbml.read_system`."""
-    digest = hashlib.blake2b(sbml.encode(), digest_size=20).hexdigest()
-    return _load_system(_Document(digest, sbml), given, infused)
-
-
-class _Document(str):
-    """A document that is told from others by its digest."""
-
-    text: str
-
-    def __new__(cls, digest: str, text: str) -> _Document:
-        """Return the digest as a key that remembers the text."""
-        made = super().__new__(cls, digest)
-        made.text = text
-        return made
-
-
-@lru_cache(maxsize=_PROGRAMS)
-def _load_system(document: _Document, given: frozenset[str], infused: frozenset[str]) -> System:
     from cxaxis.engine.sbml import read_system
 
-    return read_system(document.text, given=given, infused=infused)
+    return read_system(sbml, given=given, infused=infused)
 
 
 def _with_a_state(system: System) -> System:

@@ -1,4 +1,4 @@
-"""The misfit of a PEtab problem of the cell, evaluated on the reference engine.
+"""The misfit of a PEtab problem of the cell, evaluated on the population engine.
 
 The search moves in standard units. A parameter with a prior is ``z = (ln value - mu) / sd`` of
 its log-normal prior, so that ``z`` is its own residual; a free factor without a prior is the

@@ -10,6 +10,7 @@ import numpy as np
 from cxaxis.cohort.overrides import with_values
 from cxaxis.cohort.sample import Cohort
 from cxaxis.core.arrays import IntArray
+from cxaxis.engine.choice import POPULATION
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.parameters import Parameters, load_parameters
@@ -33,6 +34,7 @@ class Setup:
     plans: tuple[ArmPlan, ...]
     schedule: Schedule
     tolerances: Tolerances
+    engine: str
 
     @property
     def control(self) -> ArmPlan:
@@ -45,7 +47,12 @@ class Setup:
         return tuple(p for p in self.plans if p.id in wanted and p.id != self.protocol.control)
 
 
-def set_up(protocol: Protocol, values: Mapping[str, float], tolerances: Tolerances | None) -> Setup:
+def set_up(
+    protocol: Protocol,
+    values: Mapping[str, float],
+    tolerances: Tolerances | None,
+    engine: str = POPULATION,
+) -> Setup:
     """Return the set-up of a protocol with some parameter values set by hand."""
     drugs = load_drugs()
     parameters = with_values(load_parameters(), values)
@@ -64,6 +71,7 @@ def set_up(protocol: Protocol, values: Mapping[str, float], tolerances: Toleranc
             pharmacology_until_day=max(plan.last_cxcr4_day for plan in plans),
         ),
         tolerances=tolerances or Tolerances(),
+        engine=engine,
     )
 
 
@@ -77,6 +85,7 @@ class Job:
     model: Model | None = None
     schedule: Schedule | None = None
     tolerances: Tolerances | None = None
+    engine: str = POPULATION
 
     @property
     def size(self) -> int:
@@ -99,7 +108,9 @@ def run_job(job: Job) -> str:
     else:
         assert job.model is not None
         assert job.schedule is not None
-        tables = block_tables(job.model, payload, job.schedule, tolerances=job.tolerances)
+        tables = block_tables(
+            job.model, payload, job.schedule, tolerances=job.tolerances, engine=job.engine
+        )
     job.store.write(job.block, tables)
     return job.block.name
 
@@ -123,6 +134,7 @@ def pool_jobs(setup: Setup, cohort: Cohort, arms: IntArray, store: BlockStore) -
                     model=setup.model,
                     schedule=setup.schedule,
                     tolerances=setup.tolerances,
+                    engine=setup.engine,
                 )
             )
     return jobs
@@ -155,6 +167,7 @@ def phi_jobs(setup: Setup, cohort: Cohort, store: BlockStore) -> list[Job]:
                 schedule=_outcomes_only(setup),
                 seed=setup.protocol.seed,
                 tolerances=setup.tolerances,
+                engine=setup.engine,
             ),
         )
         for k, phi in enumerate(more.phi_values)
@@ -180,6 +193,7 @@ def draw_jobs(setup: Setup, store: BlockStore) -> list[Job]:
                 n_patient=more.patients_per_draw,
                 seed=setup.protocol.seed,
                 tolerances=setup.tolerances,
+                engine=setup.engine,
             ),
         )
         for k in range(more.draws)

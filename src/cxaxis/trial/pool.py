@@ -13,6 +13,7 @@ import numpy as np
 
 from cxaxis.cohort.sample import Cohort
 from cxaxis.core.arrays import FloatArray
+from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.doses import DoseTable
 from cxaxis.engine.protocol import SimulationResult, Tolerances
 from cxaxis.knowledge.drug_records import Drug, Regimen
@@ -165,6 +166,7 @@ def simulate_arm(
     *,
     phi: float | None = None,
     tolerances: Tolerances | None = None,
+    engine: str = POPULATION,
 ) -> ArmCourse:
     """Simulate a cohort under one arm.
 
@@ -172,21 +174,23 @@ def simulate_arm(
     ----------
     phi
         Causal share to use instead of the cohort's own.
+    tolerances
+        Error control; the engine's default if omitted.
+    engine
+        Name of the engine, see `cxaxis.engine.choice`.
     """
-    from cxaxis.engine.reference import ReferenceEngine
-
     table = cohort.table if phi is None else cohort.table.with_columns(phi=phi)
     outputs = ["death_hazard", *_BURDEN]
     if len(schedule.pharmacology_day):
         outputs += _PHARMACOLOGY
     times = schedule.times_day
-    result = ReferenceEngine().simulate(
+    result = engine_named(engine).simulate(
         model.sbml,
         table,
         doses_of(plan, cohort),
         times,
         outputs,
-        tolerances=tolerances,
+        tolerances=tolerances or Tolerances(),
     )
     assessment = _assessment(cohort, result, np.isin(times, schedule.visits_day))
     death = crossing_day(times, result.of("death_hazard"), cohort.covariates["death_draw"])
@@ -238,10 +242,17 @@ class PoolBlock:
 
 
 def block_tables(
-    model: Model, block: PoolBlock, schedule: Schedule, *, tolerances: Tolerances | None = None
+    model: Model,
+    block: PoolBlock,
+    schedule: Schedule,
+    *,
+    tolerances: Tolerances | None = None,
+    engine: str = POPULATION,
 ) -> dict[str, pd.DataFrame]:
     """Simulate one block and return its tables, keyed as `cxaxis.trial.schemas.BLOCK_SCHEMAS`."""
-    course = simulate_arm(model, block.cohort, block.plan, schedule, tolerances=tolerances)
+    course = simulate_arm(
+        model, block.cohort, block.plan, schedule, tolerances=tolerances, engine=engine
+    )
     here = np.flatnonzero(block.allocated_here)
     labels = np.array(block.cohort.labels)
     return {

@@ -16,6 +16,7 @@ from cxaxis.cohort.sample import Cohort, sample_cohort
 from cxaxis.core.arrays import IntArray
 from cxaxis.core.errors import UserInputError, error
 from cxaxis.core.hashing import sha256_of
+from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.evidence import Evidence, Reference, load_evidence, load_references
@@ -125,7 +126,7 @@ def _key_parts(setup: Setup, cohort: Cohort | None) -> dict[str, Any]:
         "seed": setup.protocol.seed,
         "relative_tolerance": setup.tolerances.relative,
         "absolute_tolerance": setup.tolerances.absolute,
-        "engine": "reference",
+        "engine": setup.engine,
         "package_version": __version__,
     }
 
@@ -165,6 +166,7 @@ def run_trial(
     workers: int | None = 1,
     progress: Progress | None = None,
     tolerances: Tolerances | None = None,
+    engine: str = POPULATION,
 ) -> Trial:
     """Run a virtual trial.
 
@@ -183,6 +185,10 @@ def run_trial(
         Processes; None for every processor. The result does not depend on it.
     progress
         Advanced by patient courses.
+    tolerances
+        Error control; the engine's default if omitted.
+    engine
+        Name of the engine, see `cxaxis.engine.choice`.
 
     Raises
     ------
@@ -197,7 +203,9 @@ def run_trial(
     if cohort is not None:
         check_cohort(plan, cohort, given)
         given = changed_values(cohort)
-    setup = set_up(plan, given, tolerances)
+    # An engine that cannot be had is told before anything is written.
+    engine_named(engine)
+    setup = set_up(plan, given, tolerances, engine)
     keep = None
     if out is None:
         keep = tempfile.TemporaryDirectory(prefix="cxaxis-trial-")
@@ -207,10 +215,10 @@ def run_trial(
         return Trial(path=run.path, _keep=keep)
 
 
-def key_of_run(protocol: str | Path | Protocol) -> str:
+def key_of_run(protocol: str | Path | Protocol, *, engine: str = POPULATION) -> str:
     """Return the key that a run of a protocol with packaged values would have."""
     plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
-    return run_key(_key_parts(set_up(plan, {}, None), None))
+    return run_key(_key_parts(set_up(plan, {}, None, engine), None))
 
 
 def stored_run_key(path: Path) -> str:
@@ -239,6 +247,7 @@ def _compute(
                 parameters=setup.parameters,
                 model=setup.model,
                 tolerances=setup.tolerances,
+                engine=setup.engine,
             )
     arms = _allocation(protocol, cohort)
     pool_store = run.block_store(BLOCK_SCHEMAS)

@@ -12,6 +12,7 @@ from cxaxis.cohort.population import draw_theta
 from cxaxis.cohort.sample import Cohort, ScreeningError, sample_eligible
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.streams import rng_for
+from cxaxis.engine.choice import POPULATION
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.parameters import Parameter
 from cxaxis.knowledge.wirings import Wirings
@@ -38,6 +39,7 @@ class PhiTask:
     schedule: Schedule
     seed: int
     tolerances: Tolerances
+    engine: str = POPULATION
 
 
 def phi_rows(task: PhiTask) -> pd.DataFrame:
@@ -54,6 +56,7 @@ def phi_rows(task: PhiTask) -> pd.DataFrame:
             task.schedule,
             phi=task.phi,
             tolerances=task.tolerances,
+            engine=task.engine,
         )
         return course.event_day["OS"]
 
@@ -90,6 +93,7 @@ class DrawTask:
     n_patient: int
     seed: int
     tolerances: Tolerances
+    engine: str = POPULATION
 
 
 def draw_wiring(wirings: Wirings, *, seed: int, draw: int) -> Wiring:
@@ -130,6 +134,7 @@ def draw_rows(task: DrawTask) -> pd.DataFrame:
             task.n_patient,
             seed=task.seed,
             tolerances=task.tolerances,
+            engine=task.engine,
         )
     except ScreeningError:
         cohort = None
@@ -145,7 +150,9 @@ def draw_rows(task: DrawTask) -> pd.DataFrame:
 def _log_ratios(task: DrawTask, model: Model, cohort: Cohort) -> dict[str, float]:
     horizon = float(task.schedule.times_day[-1])
     courses = {
-        plan.id: simulate_arm(model, cohort, plan, task.schedule, tolerances=task.tolerances)
+        plan.id: simulate_arm(
+            model, cohort, plan, task.schedule, tolerances=task.tolerances, engine=task.engine
+        )
         for plan in (task.control, *task.plans)
     }
     sound = _sound(list(courses.values()))
