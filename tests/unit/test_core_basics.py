@@ -132,11 +132,11 @@ def test_errors_are_raised_all_at_once_and_warnings_are_not():
     assert again.findings == tuple(findings)
 
 
-def test_every_outcome_has_advice_and_only_completion_is_no_failure():
+def test_every_outcome_has_advice_and_only_completion_and_events_are_no_failure():
     assert set(ADVICE) == set(Outcome)
     for outcome in Outcome:
         item = PatientOutcome(outcome=outcome, time=1.0)
-        assert outcome.is_failure == (outcome is not Outcome.COMPLETED)
+        assert outcome.is_failure == (outcome not in (Outcome.COMPLETED, Outcome.EVENT))
         assert bool(item.advice) == outcome.is_failure
 
 
