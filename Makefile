@@ -74,6 +74,7 @@ ledger: environment-test  ## judge every claim anew, slow checks included, and w
 .PHONY: bench
 bench: environment-test  ## run the benchmarks; benchmarks/README.md holds their results
 	@$(BIN)/python benchmarks/cli_startup.py $(ARGS)
+	@$(BIN)/python -m benchmarks.engine --quick
 
 .PHONY: lock
 lock: environment-test  ## lock the dependencies anew; ARGS=--upgrade takes newer versions

@@ -68,7 +68,9 @@ class SlowEngine:
         self.max_step = max_step
         self.stiff = stiff
 
-    def simulate_system(self, system, parameters, doses, times, outputs, *, tolerances=None):
+    def simulate_system(
+        self, system, parameters, doses, times, outputs, *, tolerances=None, endings=()
+    ):
         chosen = tolerances or Tolerances(relative=1e-10, absolute=1e-12)
         clock = np.broadcast_to(
             np.atleast_2d(times), (parameters.n_patient, np.shape(times)[-1])

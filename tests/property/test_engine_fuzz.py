@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cxaxis.core.errors import ModelValueError
 from cxaxis.core.outcomes import Outcome
 from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable
 from cxaxis.engine.population import PopulationEngine
@@ -225,27 +226,27 @@ def test_the_length_of_time_is_a_unit(exponent, doses, with_event):
     np.testing.assert_allclose(result.values[0, :, 0], exact, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "tolerances",
-    [
-        Tolerances(relative=0.0, absolute=1e-8),
-        Tolerances(relative=1e-6, absolute=0.0),
-        Tolerances(relative=0.0, absolute=0.0),
-        Tolerances(relative=1e-20, absolute=1e-300),
-        Tolerances(relative=math.nan, absolute=1e-8),
-        Tolerances(relative=math.inf, absolute=1e-8),
-        Tolerances(relative=-1e-6, absolute=-1e-8),
-    ],
-)
-def test_odd_tolerances_end_with_a_status(tolerances):
+def with_tolerances(tolerances):
     values = np.array([[1.0, 1.0, 1.0], [1e5, 1.5, 0.0]])
-    times = np.array([0.0, 1.0])
-    result = PopulationEngine(max_steps=MAX_STEPS).simulate_system(
+    return PopulationEngine(max_steps=MAX_STEPS).simulate_system(
         SYSTEM,
         ParameterTable(("ka", "hill", "start"), values),
         DoseTable(),
-        times,
+        np.array([0.0, 1.0]),
         OUTPUTS,
         tolerances=tolerances,
     )
-    assert_answered(result, times)
+
+
+@pytest.mark.parametrize(("relative", "absolute"), [(0.0, 1e-8), (1e-6, 0.0), (1e-20, 1e-300)])
+def test_odd_tolerances_end_with_a_status(relative, absolute):
+    result = with_tolerances(Tolerances(relative=relative, absolute=absolute))
+    assert_answered(result, np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("relative", "absolute"), [(0.0, 0.0), (math.nan, 1e-8), (math.inf, 1e-8), (-1e-6, 1e-8)]
+)
+def test_tolerances_that_mean_nothing_are_refused(relative, absolute):
+    with pytest.raises(ModelValueError, match="tolerances must be"):
+        with_tolerances(Tolerances(relative=relative, absolute=absolute))

@@ -87,7 +87,8 @@ def batch(name, n=150):
     names = tuple(n for n in system.settable if n not in ("infusion", "count"))
     medians = np.array([system.held[system.settable[n]].value for n in names])
     spread = np.exp(0.3 * np.sin(1.0 + np.arange(n * len(names)))).reshape(n, -1)
-    doses = DOSES if name == "dosed" else DoseTable()
+    rows = DOSES.rows if name == "dosed" else ()
+    doses = DoseTable(tuple(dose for dose in rows if dose.patient < n))
     return system, ParameterTable(names, medians * spread), doses, tuple(system.readable)
 
 

@@ -331,3 +331,47 @@ def test_ever_shorter_arcs_end_with_a_status():
     assert item.outcome is not Outcome.EVENT
     if item.outcome is not Outcome.COMPLETED:
         assert item.time == pytest.approx(rest, rel=1e-3)
+
+
+# What is short is not stepped over
+
+
+def window(gap, *, rate):
+    """Count, or add up the time of, a window around 50.3 at which ``gap`` is below zero."""
+    s = Sketch({"n": 0.0, "x": 0.0}, {"unused": 0.0})
+    inside = gap(s["time"]) < 0.0
+    if rate:
+        s.rates["x"] = inside.choose(1.0, 0.0)
+    else:
+        s.event("window", inside, n=s["n"] + 1.0)
+    return s
+
+
+PULSES = {
+    "a square": lambda t: (t - 50.3) * (t - 50.3) - 0.01,
+    "a product": lambda t: (t - 50.2) * (t - 50.4),
+    "a distance": lambda t: (t - 50.3).of("absolute") - 0.1,
+}
+
+
+@pytest.mark.parametrize("gap", PULSES.values(), ids=PULSES)
+def test_a_pulse_of_time_is_not_stepped_over(gap):
+    assert course(window(gap, rate=False), [100.0], "n") == pytest.approx([1.0])
+    assert course(window(gap, rate=True), [100.0], "x") == pytest.approx([0.2], rel=1e-6)
+
+
+@pytest.mark.parametrize(("level", "relative"), [(0.5, 1e-3), (0.99, 1e-4), (0.9999, 1e-9)])
+def test_a_threshold_just_below_the_peak_is_crossed_every_time(level, relative):
+    s = Sketch({"x": 0.0, "v": 1.0, "n": 0.0}, {"level": level})
+    s.rates |= {"x": s["v"], "v": -s["x"]}
+    s.event("peak", s["x"] > s["level"], n=s["n"] + 1.0)
+    tolerances = Tolerances(relative=relative, absolute=relative)
+    assert course(s, [2 * math.pi * 20], "n", tolerances=tolerances) == pytest.approx([20.0])
+
+
+def test_a_delay_of_no_number_ends_the_course():
+    s = clock()
+    s.event("late", s["x"] > 2.0, delay=(-s["x"]).of("log"), n=s["n"] + 1.0)
+    outcome = run(s, [4.0], ["n"]).outcomes[0]
+    assert outcome.outcome is Outcome.NON_FINITE
+    assert outcome.time == pytest.approx(2.0)

@@ -1,6 +1,7 @@
 """The population engine: doses, statuses, pivots, what is asked wrongly."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -317,3 +318,27 @@ def test_wrong_questions_are_refused(changed, words):
 def test_wrong_settings_are_refused(options):
     with pytest.raises(ModelValueError, match="must be"):
         PopulationEngine(**options)
+
+
+@pytest.mark.parametrize("patient", [1, 5, -2])
+def test_a_dose_for_nobody_is_refused(patient):
+    with pytest.raises(ModelValueError, match="Patients are counted from 0"):
+        simulate(LINEAR, [1.0], OUTPUTS, doses=[dose(0.5, 1.0, patient=patient)])
+
+
+def test_an_interrupt_waits_for_the_threads_and_is_passed_on(monkeypatch):
+    """The threads write to arrays of the caller: they have ended when it goes on."""
+    joined = []
+    join = threading.Thread.join
+
+    def interrupted(thread, *args):
+        joined.append(thread)
+        if len(joined) == 1:
+            raise KeyboardInterrupt
+        join(thread, *args)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        simulate(LINEAR, [1.0], OUTPUTS, table=columns(ka=np.full(200, 1.7)), threads=2)
+    assert not any(thread.is_alive() for thread in joined)
+    assert len(set(joined)) == 2

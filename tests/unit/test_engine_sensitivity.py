@@ -193,7 +193,9 @@ class Recorder:
     def __init__(self, failed=()):
         self.failed = failed
 
-    def simulate_system(self, system, parameters, doses, times, outputs, *, tolerances=None):
+    def simulate_system(
+        self, system, parameters, doses, times, outputs, *, tolerances=None, endings=()
+    ):
         self.system, self.parameters, self.doses, self.times = system, parameters, doses, times
         n, n_time = parameters.n_patient, np.shape(times)[-1]
         rows = np.arange(n)[:, np.newaxis, np.newaxis]

@@ -166,8 +166,6 @@ class Graph:
         """Return ``base ** exponent``; a whole number as exponent becomes products."""
         if self._is_number(exponent):
             n = self._number(exponent)
-            if n == 0.5:
-                return self.unary("sqrt", base)
             if abs(n) <= LARGEST_PRODUCT and n == int(n):
                 whole = self._product(base, abs(int(n)))
                 return whole if n >= 0 else self.divide(self.one, whole)

@@ -16,7 +16,8 @@ from cxaxis.engine.kernels import Kernels
 
 # Firings at one moment after which events are taken to set each other off for ever.
 MOST_FIRINGS = 10_000
-# Firings that may wait for their delay at the same time.
+# Firings that may wait for their delay at the same time; more is taken for a mistake in the
+# model, since memory for them is set aside in every lane.
 LONGEST_QUEUE = 64
 
 
@@ -122,6 +123,8 @@ class Firings:
             with room:
                 unit.call(code, kernels.delay_of_event, number.ir)
                 delay = code.load(self.layout.answer)
+                with code.when(delay.differs(delay)):
+                    code.store(self.course.reason, code.whole(job.NON_FINITE))
                 code.store(queue.times, code.load(self.layout.time) + delay, length)
                 code.store(queue.events, number, length)
                 if values_now:

@@ -13,7 +13,7 @@ from cxaxis.engine.expressions import Graph, Node
 from cxaxis.engine.rodas5p import N_STAGE
 from cxaxis.engine.system import System
 from cxaxis.engine.unit import Assignment, Places, Scratch, Unit, Values
-from cxaxis.engine.watching import comparisons, residual, switches
+from cxaxis.engine.watching import residual, switches, watched
 
 # A solution that misses an equation by more than the first share of its terms, and by what
 # moves a state by more than the second share of its tolerance, has lost digits that a step
@@ -112,8 +112,8 @@ class Formulas:
 
     @cached_property
     def watched(self) -> tuple[Node, ...]:
-        """Comparisons in the triggers: where one of them turns, a trigger may turn."""
-        return comparisons(self.graph, self.triggers)
+        """Comparisons that are looked at in every step."""
+        return watched(self.system)
 
     @cached_property
     def residuals(self) -> tuple[Node, ...]:
@@ -181,9 +181,10 @@ class Kernels:
         self.switches_one = self._write_switches()
         self.check: Any = None
         self.factor, self.solve = self._write_pivoted() if pivoted else self._write_linear_algebra()
-        if system.events:
+        if system.events or formulas.watched:
             self.watch = self._write_watch("watch", scalar=False)
             self.watch_one = self._write_watch("watch_one", scalar=True)
+        if system.events:
             self.values_of_event = self._write_event_values()
             self.assign_event = self._write_event_assignments()
             self.delay_of_event = self._write_event_answer("delay_of_event", "delay", 0.0)

@@ -16,12 +16,14 @@ from typing import Any
 # The modules that decide what the machine code is.
 _GENERATORS = (
     "course",
+    "dense",
     "elimination",
     "emit",
     "expressions",
     "firings",
     "job",
     "kernels",
+    "locating",
     "machine",
     "pivoting",
     "program",

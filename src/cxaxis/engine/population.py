@@ -7,7 +7,7 @@ run in the lanes of the processor's vectors and on several threads, each with it
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
@@ -16,6 +16,7 @@ import numpy as np
 
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError
+from cxaxis.core.ids import did_you_mean
 from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine import job
 from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable, Stop, stops_of
@@ -133,9 +134,23 @@ class PopulationEngine:
     ) -> SimulationResult:
         """Simulate every patient of a system; as `simulate`, without a document."""
         chosen = tolerances or Tolerances()
-        require_known("dose target", (d.target for d in doses.rows), system.doseable)
-        require_known("parameter", parameters.names, system.settable)
         require_known("output", outputs, system.readable)
+        _require_of_kind(
+            system,
+            "dose target",
+            (d.target for d in doses.rows),
+            system.doseable,
+            "cannot take doses: species that change and quantities with a rate rule can",
+        )
+        _require_of_kind(
+            system,
+            "parameter",
+            parameters.names,
+            system.settable,
+            "cannot be given per patient: it has a formula",
+        )
+        _check_patients(doses, parameters.n_patient)
+        _check_tolerances(chosen)
         require_known("ending", endings, [event.name for event in system.events])
         n = parameters.n_patient
         clock = checked_times(times, n)
@@ -211,6 +226,37 @@ def load_system(sbml: str, given: frozenset[str], infused: frozenset[str]) -> Sy
     from cxaxis.engine.sbml import read_system
 
     return read_system(sbml, given=given, infused=infused)
+
+
+def _require_of_kind(
+    system: System, kind: str, names: Iterable[str], known: Collection[str], why: str
+) -> None:
+    """Raise `ModelValueError` for a name that the model lacks, or that is not of the kind."""
+    for name in names:
+        if name not in known and name in system.readable:
+            msg = f"{kind} {name!r} {why}. {did_you_mean(name, known)}"
+            raise ModelValueError(msg)
+        require_known(kind, [name], known)
+
+
+def _check_patients(doses: DoseTable, n_patient: int) -> None:
+    for index, dose in enumerate(doses.rows):
+        if dose.patient != ALL_PATIENTS and not 0 <= dose.patient < n_patient:
+            msg = (
+                f"dose row {index} ({dose.target}) is for patient {dose.patient}, and there are "
+                f"{n_patient}. Patients are counted from 0; {ALL_PATIENTS} stands for all."
+            )
+            raise ModelValueError(msg)
+
+
+def _check_tolerances(tolerances: Tolerances) -> None:
+    numbers = (tolerances.relative, tolerances.absolute)
+    if not all(np.isfinite(n) and n >= 0 for n in numbers) or not any(numbers):
+        msg = (
+            "tolerances must be finite and non-negative, one of them positive; got relative "
+            f"{numbers[0]!r} and absolute {numbers[1]!r}."
+        )
+        raise ModelValueError(msg)
 
 
 def _with_a_state(system: System) -> System:

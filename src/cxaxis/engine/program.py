@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxaxis.core.arrays import FloatArray
-from cxaxis.engine.job import pack
+from cxaxis.engine.job import Job, pack
 from cxaxis.engine.machine import Loaded, cache_key, compiled
 from cxaxis.engine.system import System
 
@@ -199,26 +199,37 @@ class Program:
         """Simulate every patient of a batch; nothing is raised for one that fails."""
         result = BatchResult.empty(batch, self.n_output)
         job = pack(**entries_of(self.system, batch, result))
-        self._work(job.table, max(1, min(threads, -(-batch.n_patient // self.lanes))))
+        groups = -(-batch.n_patient // self.lanes)
+        if groups <= 1:
+            self._work_alone(job)
+        else:
+            self._work(job, min(threads, groups))
         return result
 
-    def _work(self, table: NDArray[np.int64], threads: int) -> None:
-        """Let threads take patients until none is left."""
-        if threads == 1:
-            self._work_alone(table)
-            return
-        workers = [threading.Thread(target=self._work_alone, args=(table,)) for _ in range(threads)]
+    def _work(self, job: Job, threads: int) -> None:
+        """Let threads take patients until none is left, or until the caller is interrupted.
+
+        The caller waits, so that an interrupt reaches it. The threads then finish the
+        patients they have before it is passed on: the arrays they write to are its own.
+        """
+        workers = [threading.Thread(target=self._work_alone, args=(job,)) for _ in range(threads)]
         for worker in workers:
             worker.start()
-        for worker in workers:
-            worker.join()
+        try:
+            for worker in workers:
+                worker.join()
+        except BaseException:
+            job.arrays["next_patient"][0] = job.arrays["n_patient"]
+            for worker in workers:
+                worker.join()
+            raise
 
-    def _work_alone(self, table: NDArray[np.int64]) -> None:
+    def _work_alone(self, job: Job) -> None:
         words = self._rows * self.lanes
         spare = ALIGNMENT // 8
         memory = np.zeros(words + spare)
         skip = (-memory.ctypes.data % ALIGNMENT) // 8
-        self._code.call(memory[skip:].ctypes.data, table.ctypes.data)
+        self._code.call(memory[skip:].ctypes.data, job.table.ctypes.data)
 
 
 def fingerprint(system: System, outputs: Sequence[int] = ()) -> str:

@@ -36,6 +36,7 @@ class SystemEngine(Protocol):
         outputs: Sequence[str],
         *,
         tolerances: Tolerances = ...,
+        endings: Sequence[str] = ...,
     ) -> SimulationResult:
         """Simulate every patient from time 0; see `cxaxis.engine.protocol.Engine.simulate`."""
         ...
@@ -102,6 +103,7 @@ def simulate_with_sensitivities(
     *,
     tolerances: Tolerances | None = None,
     relative: bool = False,
+    endings: Sequence[str] = (),
 ) -> SensitivityResult:
     """Simulate every patient with the derivatives of its outputs by some parameters.
 
@@ -123,6 +125,8 @@ def simulate_with_sensitivities(
         1e-6 and 1e-8 if omitted.
     relative
         Whether to return derivatives by the logarithm of the parameter.
+    endings
+        Ids of events of the model that end a course.
 
     Raises
     ------
@@ -153,6 +157,7 @@ def simulate_with_sensitivities(
         np.repeat(clock, n_wrt, axis=0) if clock.ndim == 2 else clock,
         (*outputs, *map(tangent_name, outputs)),
         tolerances=chosen,
+        endings=endings,
     )
     n_time, n_output = result.values.shape[1], len(outputs)
     by_wrt = result.values.reshape(n_patient, n_wrt, n_time, 2 * n_output)

@@ -245,7 +245,7 @@ class Service:
         return function
 
     def _find_negative(self, code: Code) -> None:
-        """Set the reason, and ``served`` to the state, if an amount has become negative."""
+        """Set the reason, and ``culprit`` to the state, if an amount has become negative."""
         amounts = [i for i, state in enumerate(self.system.states) if state.is_amount]
         code.store(self.extreme, NEGATIVE_AMOUNT_LIMIT)
         with code.each(self.n) as i:
@@ -257,7 +257,7 @@ class Service:
                 code.store(self.course.reason, code.whole(job.NEGATIVE))
 
     def _find_fastest(self, code: Code) -> None:
-        """Set ``served`` to the state that moves fastest for its size, or is no number."""
+        """Set ``culprit`` to the state that moves fastest for its size, or is no number."""
         layout = self.layout
         self._rates_here(code)
         code.store(self.extreme, -1.0)
@@ -298,7 +298,7 @@ class Service:
                     code.store(course.step, code.load(course.restart_step))
                 with unknown:
                     self._first_step(code, table)
-        if self.n_event:
+        if layout.truth.size:
             self.unit.call(code, self.kernels.watch_one)
             with code.each(layout.truth.size) as e:
                 code.store(course.seen, code.load(layout.truth, e), e)

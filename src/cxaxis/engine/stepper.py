@@ -11,9 +11,11 @@ from typing import Any
 
 from cxaxis.engine import job, rodas5p
 from cxaxis.engine.course import Course
+from cxaxis.engine.dense import Dense
 from cxaxis.engine.emit import POINTER, Code, Row, Value
 from cxaxis.engine.job import Table
 from cxaxis.engine.kernels import Kernels
+from cxaxis.engine.locating import Locator
 
 # Step control (proportional-integral, after Gustafsson; exponents per order of the error).
 SAFETY = 0.9
@@ -22,16 +24,19 @@ INTEGRAL = 0.4 / rodas5p.ERROR_ORDER
 LARGEST_GROWTH = 8.0
 SMALLEST_GROWTH = 0.2
 SMALLEST_ERROR = 1e-8
-# A rejected step shrinks at most this much, and this much when the result is no number.
+# A rejected step becomes no shorter than this share, and just that if the error is no number.
 REJECTED_SHRINK = 0.1
+# A stop this much beyond the step proposed is reached in one step all the same.
+REACH = 1.01
+# A step shorter than this share of the proposal was cut short by a stop.
+CUT = 0.99
+# Errors beyond are taken for no number.
+HUGE = 1e300
 # Consecutive rejections after which the step counts as too small.
 LARGEST_STREAK = 60
 # Steps refused for a small pivot after which a patient is left to full pivoting. Shorter
 # steps would cure the pivots too, at the price of never being long again.
 MOST_REFUSALS = 8
-# Width, relative to the time or the step, to which an event is located.
-EVENT_WIDTH = 1e-13
-LOCATION_TURNS = 120
 # A remaining piece up to this many steps long is cut in halves, so that no tiny step is left.
 HALVING = 2.0
 
@@ -48,6 +53,8 @@ class Stepper:
         self.course = course
         self.n = kernels.formulas.n
         self.n_watched = len(kernels.formulas.watched)
+        self.dense = Dense(kernels, course)
+        self.locator = Locator(kernels, course, self.dense)
         self.service = service
         self.observe = observe
         self.record = record
@@ -78,7 +85,7 @@ class Stepper:
         alive = code.load_whole(course.alive).differs(0)
         time, proposed, stop = (code.load(r) for r in (course.time, course.step, course.stop))
         remaining = stop - time
-        lands = proposed * 1.01 >= remaining
+        lands = proposed * REACH >= remaining
         half = proposed * HALVING > remaining
         step = code.select(lands, remaining, code.select(half, remaining * 0.5, proposed))
         step = code.select(alive, step, code.number(1.0))
@@ -89,15 +96,15 @@ class Stepper:
         error = self._norm(code, layout.stage(rodas5p.N_STAGE - 1, self.n), tolerance)
         pivots_hold = code.load(layout.small_pivot).equals(0.0)
         fine = alive & pivots_hold & (error <= 1.0)
-        changed = self._changes(code, arrival, fine)
+        changed = self.locator.changes(code, time, step, arrival, fine)
         error = self._error_inside(code, time, step, arrival, error, fine, changed, tolerance)
-        sound = (error < 1e300) & pivots_hold
+        sound = (error < HUGE) & pivots_hold
         accepted = fine & sound & (error <= 1.0)
         rejected = alive & ~accepted
         self._control(code, time, step, error, sound, accepted, rejected, lands)
         steps = code.load_whole(course.steps) + 1
         code.store(course.steps, steps)
-        reached, located = self._events(code, time, step, arrival, accepted, changed)
+        reached, located = self.locator.reached(code, time, step, arrival, accepted, changed)
         self._outputs(code, pointer, time, step, reached, accepted)
         self._advance(code, time, step, reached, accepted, located)
         too_many = alive & (steps > most)
@@ -201,7 +208,8 @@ class Stepper:
         needed = fine & (changed | (output <= arrival))
         code.store(course.inside, error)
         with code.when(needed):
-            self._write_dense(code)
+            if not self.n_watched:
+                self.dense.write(code)
             within = needed & (changed | (output < arrival))
             with code.when(within):
                 self._misfit(code, time, step, arrival)
@@ -217,7 +225,7 @@ class Stepper:
         with code.each(n) as i:
             d2, d3 = (code.load(Row(course.dense.start + d * n), i) for d in (1, 2))
             rise = code.load(course.arrived, i) - code.load(course.state, i)
-            code.store(layout.point, self._at(code, half, i), i)
+            code.store(layout.point, self.dense.at(code, half, i), i)
             code.store(layout.right, -((rise + (d2 + d3) * 0.25) * inverse), i)
         code.store(layout.time, self._within(code, time, arrival, time + step * 0.5))
         self.unit.call(code, self.kernels.rates)
@@ -253,7 +261,7 @@ class Stepper:
         grown = step * growth
         # A step cut short by a stop says little about the next one.
         proposed = code.load(course.step)
-        cut = step < proposed * 0.99
+        cut = step < proposed * CUT
         grown = code.select(cut, code.larger(grown, proposed), grown)
         code.store(course.step, grown, where=accepted)
         code.store(course.step, step * shrink, where=rejected)
@@ -268,7 +276,7 @@ class Stepper:
             refusals = code.load_whole(course.refusals)
             refusals = code.select(rejected & pivot, refusals + 1, refusals)
             code.store(course.refusals, refusals)
-            finite = error < 1e300
+            finite = error < HUGE
             cause = code.select(finite, code.whole(job.STEP_TOO_SMALL), code.whole(job.NON_FINITE))
             cause = code.select(pivot, code.whole(job.SMALL_PIVOT), cause)
             stuck = (
@@ -277,143 +285,6 @@ class Stepper:
                 | (time + step * shrink).equals(time)
             )
             code.store(course.reason, cause, where=rejected & stuck)
-
-    # Dense output
-
-    def _write_dense(self, code: Code) -> None:
-        layout, course, n = self.layout, self.course, self.n
-        with code.each(n) as i:
-            stages = [code.load(layout.stage(j, n), i) for j in range(rodas5p.N_STAGE)]
-            for d, weights in enumerate(rodas5p.DENSE):
-                value = stages[0] * weights[0]
-                for weight, stage in zip(weights[1:], stages[1:], strict=True):
-                    value = value + stage * weight
-                code.store(Row(course.dense.start + d * n), value, i)
-
-    def _at(self, code: Code, share: Value, i: Value) -> Value:
-        """Return a state within the step, ``share`` of it after its start."""
-        course, n = self.course, self.n
-        old, new = code.load(course.state, i), code.load(course.arrived, i)
-        d1, d2, d3 = (code.load(Row(course.dense.start + d * n), i) for d in range(3))
-        rest = 1.0 - share
-        return rest * old + share * (new + rest * (d1 + share * (d2 + share * d3)))
-
-    def _move_to(self, code: Code, time: Value, step: Value, share: Value) -> None:
-        with code.each(self.n) as i:
-            code.store(self.layout.point, self._at(code, share, i), i)
-        code.store(self.layout.time, time + share * step)
-
-    # Events
-
-    def _changes(self, code: Code, arrival: Value, fine: Value) -> Value:
-        """Return whether some watched comparison turns in the step."""
-        if not self.n_watched:
-            return code.truth(False)
-        layout = self.layout
-        with code.each(self.n) as i:
-            code.store(layout.point, code.load(self.course.arrived, i), i)
-        code.store(layout.time, arrival)
-        self.unit.call(code, self.kernels.watch)
-        return self._changed(code) & fine
-
-    def _events(
-        self,
-        code: Code,
-        time: Value,
-        step: Value,
-        arrival: Value,
-        accepted: Value,
-        changed: Value,
-    ) -> tuple[Value, Value]:
-        """Return the time reached, and whether a trigger changed.
-
-        The time is that of the first change of a trigger, or the step's end, for which the
-        triggers have just been evaluated.
-        """
-        if not self.n_watched:
-            return arrival, code.truth(False)
-        layout, course = self.layout, self.course
-        changed = changed & accepted
-        code.store(course.located, code.to_real(changed))
-        code.store(course.high, 1.0)
-        # Where none changed, this step's end is the next one's start. Before any lane looks
-        # elsewhere, that is: residuals are then those of other moments.
-        quiet = accepted & ~changed
-        with code.when(quiet), code.each(self.n_watched) as e:
-            here = code.load(layout.residual, e)
-            code.store(course.start_residual, here, e, where=quiet)
-        with code.when(changed):
-            code.store(course.low, 0.0)
-            with code.each(self.n_watched) as e:
-                code.store(course.end_residual, code.load(layout.residual, e), e)
-                code.store(course.end_truth, code.load(layout.truth, e), e)
-            self._locate(code, time, step, changed)
-        located = code.load(course.located).differs(0.0)
-        high = code.load(course.high)
-        return code.select(located & (high < 1.0), time + high * step, arrival), located
-
-    def _changed(self, code: Code) -> Value:
-        """Return whether some trigger at `point` differs from what it was."""
-        layout, course = self.layout, self.course
-        code.store(course.sum, 0.0)
-        with code.each(self.n_watched) as e:
-            difference = code.load(layout.truth, e) - code.load(course.seen, e)
-            code.store(course.sum, code.load(course.sum) + difference * difference)
-        return code.load(course.sum) > 0.0
-
-    def _locate(self, code: Code, time: Value, step: Value, changed: Value) -> None:
-        """Narrow the bracket around the first change of a trigger.
-
-        Secant steps aimed a hair to either side of the root, so that both ends close in,
-        with a halving in every fourth turn for triggers that are not smooth. The result is
-        `Course.high`, where the trigger has changed.
-        """
-        layout, course = self.layout, self.course
-        widest = code.larger(code.function("absolute", time), step)
-        width = widest * EVENT_WIDTH / step
-        turns = course.turns
-        code.store(turns, code.whole(0))
-
-        def open_lanes() -> Value:
-            gap = code.load(course.high) - code.load(course.low)
-            return changed & (gap > 4.0 * width) & (code.load_whole(turns) < LOCATION_TURNS)
-
-        with code.repeat_while(open_lanes):
-            turn = code.load_whole(turns)
-            low, high = code.load(course.low), code.load(course.high)
-            code.store(course.sum, high)
-            with code.each(self.n_watched) as e:
-                first = code.load(course.start_residual, e)
-                last = code.load(course.end_residual, e)
-                crosses = code.load(course.end_truth, e).differs(code.load(course.seen, e))
-                share = first / (first - last)
-                share = code.select((share > 0.0) & (share < 1.0), share, code.number(0.5))
-                guess = low + (high - low) * share
-                nearest = code.smaller(guess, code.load(course.sum))
-                code.store(course.sum, nearest, where=crosses)
-            phase = Value(code, code.builder.and_(turn.ir, code.whole(3).ir))
-            guess = code.load(course.sum)
-            guess = code.select(phase.equals(3), (low + high) * 0.5, guess)
-            guess = code.select(phase.equals(1), guess - width, guess + width)
-            inner = (high - low) * 0.01
-            guess = code.larger(
-                code.smaller(guess, high - code.smaller(inner, width)),
-                low + code.smaller(inner, width),
-            )
-            self._move_to(code, time, step, guess)
-            self.unit.call(code, self.kernels.watch)
-            moved = self._changed(code)
-            upper, lower = changed & moved, changed & ~moved
-            going = open_lanes()
-            upper, lower = upper & going, lower & going
-            with code.each(self.n_watched) as e:
-                here, truth = code.load(layout.residual, e), code.load(layout.truth, e)
-                code.store(course.end_residual, here, e, where=upper)
-                code.store(course.end_truth, truth, e, where=upper)
-                code.store(course.start_residual, here, e, where=lower)
-            code.store(course.high, guess, where=upper)
-            code.store(course.low, guess, where=lower)
-            code.store(turns, turn + 1)
 
     # Outputs
 
@@ -429,7 +300,7 @@ class Stepper:
             at = due()
             when = code.load(course.next_output)
             share = code.smaller((when - time) / step, code.number(1.0))
-            self._move_to(code, time, step, share)
+            self.dense.move_to(code, time, step, share)
             code.store(self.layout.time, when)
             self.unit.call(code, self.observe)
             with code.each_lane(at) as lane:
@@ -449,7 +320,7 @@ class Stepper:
             with code.when(located):
                 high = code.load(course.high)
                 with code.each(self.n) as i:
-                    code.store(course.arrived, self._at(code, high, i), i, where=located)
+                    code.store(course.arrived, self.dense.at(code, high, i), i, where=located)
         with code.each(self.n) as i:
             code.store(course.state, code.load(course.arrived, i), i, where=accepted)
         code.store(course.time, reached, where=accepted)

@@ -137,6 +137,7 @@ def simulate_to_disk(
     units: Mapping[str, str] | None = None,
     title: str = "",
     seed: int = 0,
+    endings: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> StoredPopulation:
     """Simulate a population of any size into a directory, holding one block in memory.
@@ -171,6 +172,8 @@ def simulate_to_disk(
         Unit by output, and of ``time``; recorded with the tables.
     title, seed
         Recorded in the manifest: a line for people, and the seed that the cohort came from.
+    endings
+        Ids of events of the model that end a course; the population engine knows them.
     progress
         Counts patients, those of an interrupted run included; entered and left by the caller.
         By default a bar with the time left on standard error.
@@ -201,6 +204,7 @@ def simulate_to_disk(
         tolerances=tolerances or Tolerances(),
         block_size=block_size,
         units=units or {},
+        endings=tuple(endings),
     )
     key_parts = request.key_parts() | {"seed": seed, "title": title}
     # Names that the model lacks show with one patient, before anything stands on the disk.
@@ -246,6 +250,7 @@ class _Request:
     tolerances: Tolerances
     block_size: int
     units: Mapping[str, str]
+    endings: tuple[str, ...]
     cohort_sha256: str = ""
     doses_sha256: str = ""
 
@@ -262,6 +267,7 @@ class _Request:
                 f"from patient {first} on."
             )
             raise ModelValueError(msg)
+        options: dict[str, Any] = {"endings": self.endings} if self.endings else {}
         return self.engine.simulate(
             self.sbml,
             parameters,
@@ -269,6 +275,7 @@ class _Request:
             self.clock(first, count),
             self.outputs,
             tolerances=self.tolerances,
+            **options,
         )
 
     def clock(self, first: int, count: int) -> FloatArray:
@@ -283,6 +290,7 @@ class _Request:
             "times_sha256": _array_sha256(self.times),
             "outputs": list(self.outputs),
             "units": dict(self.units),
+            "endings": list(self.endings),
             "n_patient": self.n_patient,
             "block_size": self.block_size,
             "relative_tolerance": self.tolerances.relative,
@@ -303,6 +311,7 @@ def _request(
     tolerances: Tolerances,
     block_size: int | None,
     units: Mapping[str, str],
+    endings: tuple[str, ...],
 ) -> _Request:
     number = _number_of_patients(cohort, n_patient)
     _check_columns(outputs, units)
@@ -326,6 +335,7 @@ def _request(
         tolerances=tolerances,
         block_size=size,
         units=units,
+        endings=endings,
     )
     # Of a function only a sample can be hashed: a cohort of another seed or law differs there.
     sample = min(SMALLEST_BLOCK, number)
