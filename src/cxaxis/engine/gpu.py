@@ -106,6 +106,7 @@ class GpuProgram:
             If the driver fails, or the card's memory is too small for one block of threads.
         """
         result = BatchResult.empty(batch, self.n_output)
+        result.outputs.fill(np.nan)
         with self.card.buffers() as buffers:
             threads, block = self._plan(batch, result, most_threads)
             memory = buffers.room("memory of threads", threads * self.rows * 8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -113,10 +114,10 @@ class BatchResult:
 
     @classmethod
     def empty(cls, batch: Batch, n_output: int) -> BatchResult:
-        """Return the arrays that a batch's results will fill."""
+        """Return the arrays that a batch's results will fill; the outputs are not set yet."""
         n = batch.n_patient
         return cls(
-            outputs=np.full((n, batch.times.shape[-1], n_output), np.nan),
+            outputs=np.empty((n, batch.times.shape[-1], n_output)),
             status=np.full(n, -1, dtype=np.int64),
             end_time=np.zeros(n),
             culprit=np.full(n, -1, dtype=np.int64),
@@ -201,6 +202,7 @@ class Program:
         job = pack(**entries_of(self.system, batch, result))
         groups = -(-batch.n_patient // self.lanes)
         if groups <= 1:
+            result.outputs.fill(np.nan)
             self._work_alone(job)
         else:
             self._work(job, min(threads, groups))
@@ -212,7 +214,17 @@ class Program:
         The caller waits, so that an interrupt reaches it. The threads then finish the
         patients they have before it is passed on: the arrays they write to are its own.
         """
-        workers = [threading.Thread(target=self._work_alone, args=(job,)) for _ in range(threads)]
+        outputs, filled = job.arrays["outputs"], threading.Barrier(threads)
+
+        def work(share: slice) -> None:
+            # Memory is had when it is first written: that too is shared out.
+            outputs[share].fill(np.nan)
+            filled.wait()
+            self._work_alone(job)
+
+        ends = np.linspace(0, len(outputs), threads + 1).astype(int).tolist()
+        shares = [slice(*pair) for pair in pairwise(ends)]
+        workers = [threading.Thread(target=work, args=(share,)) for share in shares]
         for worker in workers:
             worker.start()
         try:
