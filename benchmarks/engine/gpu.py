@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.engine.problems import PROBLEMS, Problem
+from cxaxis.core.markdown import markdown_table
 from cxaxis.engine.gpu import GpuEngine, GpuUnavailableError
 from cxaxis.engine.population import PopulationEngine
 from cxaxis.engine.protocol import SimulationResult
@@ -112,18 +113,22 @@ def compare(
 
 
 def _table(rows: Sequence[Comparison]) -> str:
-    lines = [
-        "| model | card | card, patients/s | processor, patients/s (threads) | ratio | "
-        "largest difference | other outcome | first call, s |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {r.model} | {r.card} | {r.gpu_per_s:.0f} | {r.cpu_per_s:.0f} ({r.n_thread_cpu}) | "
-        f"{r.gpu_per_s / r.cpu_per_s:.1f} | {r.difference:.1e} | {r.n_other_outcome} | "
-        f"{r.gpu_first_s:.1f} |"
+    cells = (
+        (
+            r.model,
+            r.card,
+            f"{r.gpu_per_s:.0f}",
+            f"{r.cpu_per_s:.0f} ({r.n_thread_cpu})",
+            f"{r.gpu_per_s / r.cpu_per_s:.1f}",
+            f"{r.difference:.1e}",
+            r.n_other_outcome,
+            f"{r.gpu_first_s:.1f}",
+        )
         for r in rows
-    ]
-    return "\n".join(lines)
+    )
+    header = ("model", "card", "card, patients/s", "processor, patients/s (threads)", "ratio")
+    more = ("largest difference", "other outcome", "first call, s")
+    return "\n".join(markdown_table((*header, *more), cells))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -37,11 +37,15 @@ _LIBRARY: Final = {
     "maximum": "fmax",
     "power": "pow",
 }
-_ARITHMETIC: Final = {
+_INSTRUCTION: Final = {
     "add": "fadd",
     "subtract": "fsub",
     "multiply": "fmul",
     "divide": "fdiv",
+    "negate": "fneg",
+    "and": "and_",
+    "not": "not_",
+    "select": "select",
 }
 _ORDER: Final = {"less": "<", "less_equal": "<=", "equal": "=="}
 
@@ -165,10 +169,6 @@ def _write(module: Any, name: str, graph: Graph, nodes: Sequence[Node]) -> None:
             value = time
         elif op in ("state", "held"):
             value = builder.load(place(states if op == "state" else held, int(number)), typ=real)
-        elif op in _ARITHMETIC:
-            value = getattr(builder, _ARITHMETIC[op])(*a)
-        elif op == "negate":
-            value = builder.fneg(*a)
         elif op in _LIBRARY:
             if op == "power":
                 # Rounding below zero would make a power of it no number.
@@ -180,14 +180,8 @@ def _write(module: Any, name: str, graph: Graph, nodes: Sequence[Node]) -> None:
             value = builder.fcmp_unordered("!=", *a)
         elif op in ("true", "false"):
             value = ir.Constant(ir.IntType(1), int(op == "true"))
-        elif op == "and":
-            value = builder.and_(*a)
-        elif op == "not":
-            value = builder.not_(*a)
-        elif op == "select":
-            value = builder.select(*a)
         else:
-            raise NotImplementedError(op)
+            value = getattr(builder, _INSTRUCTION[op])(*a)
         values[node] = value
     for k, node in enumerate(nodes):
         builder.store(values[node], place(out, k))

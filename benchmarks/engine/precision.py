@@ -14,6 +14,7 @@ from benchmarks.engine.accuracy import patient_errors
 from benchmarks.engine.problems import Problem
 from benchmarks.engine.solvers import (
     OURS,
+    BeyondSolverError,
     Copasi,
     LeanRoadRunner,
     PopulationSolver,
@@ -149,7 +150,7 @@ def work_precision(problem: Problem, peers: Sequence[str], effort: Effort) -> di
         try:
             peer.run(problem, 0, 1, 1e-6)
             one_s = peer.run(problem, 0, min(2, problem.n_patient), 1e-6).cpu_s / 2
-        except NotImplementedError as err:
+        except BeyondSolverError as err:
             logger.info("%s on %s: left out, %s", name, problem.name, err)
             continue
         budget = effort.peer_s if name == "libroadrunner" else effort.slow_peer_s
@@ -206,7 +207,7 @@ def _checks(problem: Problem, reference: FloatArray, effort: Effort) -> dict[str
     for solver, rtol in ((best_roadrunner(problem), 1e-10), (Scipy("Radau"), 1e-9)):
         try:
             run = solver.run(problem, 0, count, rtol)
-        except NotImplementedError:
+        except BeyondSolverError:
             continue
         errors = patient_errors(problem, run.values, reference[:count])
         checks.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -277,24 +277,54 @@ def cell(n_patient: int) -> Problem:
 
 
 def patient(n_patient: int) -> Problem:
-    """Return the project's patients under chemoradiotherapy and daily plerixafor, three years."""
-    from cxaxis.cohort.sample import sample_cohort
+    """Return the project's patients under chemoradiotherapy and daily plerixafor, three years.
+
+    The demonstration protocol: 52 injections, 28 fractions, four courses of chemotherapy.
+    """
+    setup = _demonstration()
+    plan = next(p for p in setup.plans if p.id == "plerixafor_daily")
+    return _patients("patient", "The project's patient, 3 years", setup, plan, n_patient)
+
+
+def patient_daily(n_patient: int) -> Problem:
+    """Return the project's patients under plerixafor on every day of three years, alone."""
+    from cxaxis.trial.pool import ArmPlan
+
+    setup = _demonstration()
+    arm = next(p for p in setup.plans if p.id == "plerixafor_daily")
+    drug, regimen = next(item for item in arm.regimens if item[0].id == "plerixafor")
+    days = int(setup.schedule.times_day[-1]) + 1
+    plan = ArmPlan(
+        id="daily", regimens=((drug, regimen.model_copy(update={"n_doses": days, "every_day": 1})),)
+    )
+    title = "The project's patient, 3 years with a dose every day"
+    return _patients("patient_daily", title, setup, plan, n_patient)
+
+
+def _demonstration() -> Any:
     from cxaxis.trial.jobs import set_up
-    from cxaxis.trial.pool import doses_of
     from cxaxis.trial.protocol import read_protocol
 
-    setup = set_up(read_protocol("crt_plerixafor"), {}, None)
-    plan = next(p for p in setup.plans if p.id == "plerixafor_daily")
-    cohort = sample_cohort(n_patient, SEED, model=setup.model, parameters=setup.parameters)
-    species = set(setup.model.species)
+    return set_up(read_protocol("crt_plerixafor"), {}, None)
+
+
+def _patients(name: str, title: str, setup: Any, plan: Any, n_patient: int) -> Problem:
+    from cxaxis.cohort.population import draw_agents
+    from cxaxis.cohort.sample import sample_cohort
+    from cxaxis.trial.pool import doses_of
+
+    model, rows = setup.model, setup.parameters
+    cohort = sample_cohort(n_patient, SEED, model=model, parameters=rows)
+    agents = draw_agents(model, rows, cohort.theta, plan.drugs, cohort.indices, seed=SEED)
+    species = set(model.species)
     return Problem(
-        name="patient",
-        title="The project's patient, 3 years",
-        sbml=setup.model.sbml,
-        parameters=cohort.table,
+        name=name,
+        title=title,
+        sbml=model.sbml,
+        parameters=cohort.table.with_columns(**agents),
         doses=doses_of(plan, cohort),
         times=setup.schedule.times_day,
-        states=tuple(f"amount({s})" if s in species else s for s in setup.model.states),
+        states=tuple(f"amount({s})" if s in species else s for s in model.states),
         atol_per_rtol=setup.tolerances.absolute / setup.tolerances.relative,
         least_peak=1e-4,
     )
@@ -305,4 +335,5 @@ PROBLEMS: Final[dict[str, Callable[[int], Problem]]] = {
     "tumour": tumour,
     "cell": cell,
     "patient": patient,
+    "patient_daily": patient_daily,
 }

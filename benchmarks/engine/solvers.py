@@ -42,13 +42,23 @@ class Run:
     steps: FloatArray
 
 
+class BeyondSolverError(Exception):
+    """A problem of a kind that a solver does not take."""
+
+
 class Solver(Protocol):
     """Anything that solves a problem."""
 
     name: str
 
     def run(self, problem: Problem, first: int, count: int, rtol: float) -> Run:
-        """Solve a stretch of patients."""
+        """Solve a stretch of patients.
+
+        Raises
+        ------
+        BeyondSolverError
+            If the problem is of a kind that this solver does not take.
+        """
         ...
 
 
@@ -231,34 +241,22 @@ class Copasi:
 
 def _of_patient(problem: Problem, parameters: ParameterTable, doses: DoseTable, row: int) -> str:
     """Return the model with one patient's values and doses written into it."""
-    import libsbml
-
-    from cxaxis.engine.reference import with_infusions
+    from cxaxis.engine.reference import with_infusions, with_values
 
     infused = frozenset(d.target for d in doses.rows if d.duration > 0)
     sbml = with_infusions(with_repeat(problem.sbml, problem.repeat), infused)
-    document = libsbml.readSBMLFromString(sbml)
-    model = document.getModel()
-    for name, value in zip(parameters.names, parameters.values[row].tolist(), strict=True):
-        model.removeInitialAssignment(name)
-        item = model.getElementBySId(name)
-        if isinstance(item, libsbml.Species):
-            item.unsetInitialConcentration()
-            item.setInitialAmount(value)
-        elif isinstance(item, libsbml.Compartment):
-            item.setSize(value)
-        else:
-            item.setValue(value)
-    if problem.repeat is None:
-        _add_dose_events(model, stops_of(doses.of_patient(row), float(problem.times[-1])))
-    return str(libsbml.writeSBMLToString(document))
+    values = dict(zip(parameters.names, parameters.values[row].tolist(), strict=True))
+    stops = stops_of(doses.of_patient(row), float(problem.times[-1]))
+    return _with_dose_events(with_values(sbml, values), [] if problem.repeat else stops)
 
 
-def _add_dose_events(model: Any, stops: Sequence[Any]) -> None:
+def _with_dose_events(sbml: str, stops: Sequence[Any]) -> str:
     import libsbml
 
     from cxaxis.engine.reference import infusion_constant
 
+    document = libsbml.readSBMLFromString(sbml)
+    model = document.getModel()
     for k, stop in enumerate(stops):
         event = model.createEvent()
         event.setId(f"dose_{k}")
@@ -281,6 +279,7 @@ def _add_dose_events(model: Any, stops: Sequence[Any]) -> None:
             assignment = event.createEventAssignment()
             assignment.setVariable(target)
             assignment.setMath(libsbml.parseL3Formula(f"{target} + {more}"))
+    return str(libsbml.writeSBMLToString(document))
 
 
 def _copasi_task(basico: Any, model: Any, times: FloatArray, tolerances: Any) -> Any:
@@ -417,7 +416,7 @@ def _compiled(sbml: str, given: frozenset[str], infused: frozenset[str]) -> tupl
     system = read_system(sbml, given=given, infused=infused)
     if system.events:
         msg = "scipy's solvers are run on models without events."
-        raise NotImplementedError(msg)
+        raise BeyondSolverError(msg)
     return system, compile_system(system)
 
 

@@ -20,14 +20,16 @@ from cxaxis.engine.protocol import ParameterTable, Tolerances
 from cxaxis.engine.reference import ReferenceEngine
 from cxaxis.knowledge.cell_contexts import cell_context
 from cxaxis.models.wiring import Wiring
-from cxaxis.trial.pool import doses_of
+from cxaxis.patient.regimen import Body, dose_rows
 from science_support import (
+    NO_HARM,
     bench_model,
+    bolus,
     daily_plerixafor,
-    eligible,
-    infused_plerixafor,
+    infusion,
     patient_model,
     plan_of,
+    some_patients,
 )
 
 SHARE_OF_PEAK = 1e-6
@@ -135,15 +137,37 @@ def test_the_receptor_bench_takes_ligand_and_antagonist():
 
 # The packaged patient
 
-PATIENT = Tolerances(relative=1e-10, absolute=1e-13)
-DAYS = np.array([0.0, 0.5, 1.0, 1.25, 7.0, 14.25, 21.0, 30.0, 45.0])
+PATIENT = Tolerances(relative=1e-9, absolute=1e-12)
+DAYS = np.array([0.0, 0.25, 1.0, 1.5, 3.0, 5.0])
+EVERYTHING_AT_ONCE = [
+    *(bolus("rt", 1.8, day) for day in (0.0, 1.0)),
+    infusion("cisplatin_pump", 3e5, 0.1),
+    infusion("fluorouracil_pump", 5e6, 1.0, 0.5),
+    bolus("paclitaxel_pump", 9e4, 1.0),
+    bolus("antagonist_depot", 3e4, 0.5),
+    bolus("neutraliser_central", 3e3, 2.0),
+    bolus("checkpoint_central", 1.3e3, 2.0),
+    bolus("filgrastim_depot", 30.0, 2.0),
+    # The reference misses an event that a dose triggers at once, not one that it leads to.
+    infusion("resection", 4.0, 0.1, 4.0),
+]
 
 
-def test_patients_under_chemoradiotherapy_and_daily_plerixafor():
-    model, cohort = patient_model(), eligible(2, 1)
-    doses = doses_of(plan_of("daily", daily_plerixafor(240.0)), cohort)
-    assert len(doses.rows) > 150
-    assert_agree(model.sbml, cohort.table, doses.rows, DAYS, states_of(model), PATIENT)
+def test_a_patient_given_every_kind_of_drug_radiation_and_an_operation():
+    """A drawn patient in whom every harm is at work: all states, within 1e-6 of their peaks."""
+    model = patient_model()
+    patient = some_patients().patients.rows([1])
+    patient = patient.with_columns(**dict.fromkeys(NO_HARM, 1.0), phi=0.7)
+    doses = EVERYTHING_AT_ONCE
+    assert_agree(model.sbml, patient, doses, DAYS, states_of(model), PATIENT)
+
+
+def prescribed(drugs, patient):
+    """Doses of chemoradiotherapy and more for one patient of ordinary size."""
+    body = Body(weight_kg=62.0, height_cm=168.0, creatinine_clearance_mL_min=81.0)
+    plan = plan_of("arm", *drugs)
+    rows = (dose_rows(drug, regimen, body, patient=patient) for drug, regimen in plan.regimens)
+    return [dose for row in rows for dose in row]
 
 
 def test_packaged_patients_need_no_pivoting(monkeypatch):
@@ -156,18 +180,12 @@ def test_packaged_patients_need_no_pivoting(monkeypatch):
         retry(system, nodes, batch, result)
 
     monkeypatch.setattr(population, "_retry_pivoted", seen)
-    model, cohort = patient_model(), eligible(2, 1)
-    doses = doses_of(plan_of("daily", daily_plerixafor(240.0)), cohort)
-    PopulationEngine().simulate(model.sbml, cohort.table, doses, np.array([15.0]), ["tumour_log"])
+    patients = some_patients().patients
+    doses = [d for k in range(2) for d in prescribed([daily_plerixafor(240.0)], k)]
+    PopulationEngine().simulate(
+        patient_model().sbml, patients, DoseTable(tuple(doses)), np.array([15.0]), ["tumour_log"]
+    )
     assert tried_again == []
-
-
-def test_patients_of_rival_wiring_under_infusion():
-    model, cohort = patient_model(), eligible(2, 1)
-    switched = cohort.table.with_columns(switch_niche_release=1.0, switch_ackr3_survival=1.0)
-    doses = doses_of(plan_of("infused", infused_plerixafor(300.0, duration_day=20.0)), cohort)
-    assert any(dose.duration > 1 for dose in doses.rows)
-    assert_agree(model.sbml, switched, doses.rows, DAYS, states_of(model), PATIENT)
 
 
 # Self-written models

@@ -245,7 +245,7 @@ def test_failures_are_outcomes_as_on_the_processor():
     assert found.outcomes == expected.outcomes
     assert [o.outcome.is_failure for o in found.outcomes] == [False, True, False]
     assert np.isnan(found.values[1, -1, 0])
-    few = on_card(problem, card, max_steps=5)
+    few = on_card(problem, card, max_steps=3)
     assert few.outcomes[0].outcome is Outcome.STEP_LIMIT
 
 

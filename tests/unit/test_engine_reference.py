@@ -1,33 +1,94 @@
 """The reference engine: order of things at equal time, independence of patients, failures."""
 
 from functools import partial
+from types import SimpleNamespace
 
+import antimony
 import numpy as np
 import pytest
+import roadrunner
 
 from cxaxis.core.errors import ModelValueError, SimulationFailedError, UserInputError
 from cxaxis.core.outcomes import Outcome, require_success
 from cxaxis.engine import reference
-from cxaxis.engine.choice import engine_named
+from cxaxis.engine.choice import ENGINES, engine_named
 from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable
 from cxaxis.engine.protocol import ParameterTable, Tolerances
-from cxaxis.engine.reference import ReferenceEngine, _load, infusion_constant, with_infusions
-from cxaxis.trial.pool import doses_of
-from science_support import (
-    TIGHT,
-    bench_model,
-    bolus,
-    daily_plerixafor,
-    eligible,
-    in_model_units,
-    infusion,
-    patient_model,
-    plan_of,
-    table,
+from cxaxis.engine.reference import (
+    ReferenceEngine,
+    _load,
+    infusion_constant,
+    with_infusions,
+    with_values,
 )
+from science_support import TIGHT, bench_model, bolus, in_model_units, infusion, table
 from science_support import run as run_with
 
-MODEL = patient_model()
+# A patient in little: it loads in a moment, where the packaged one takes a minute or more.
+SMALL = """
+model small()
+  compartment cisplatin_volume, plerixafor_volume, fluorouracil_volume, tumour_fluid;
+  body_weight = 70;
+  cisplatin_volume = 0.3*body_weight;
+  plerixafor_volume = 0.3*body_weight;
+  fluorouracil_volume = 0.2*body_weight;
+  tumour_fluid = 0.02;
+  substanceOnly species plerixafor_depot in plerixafor_volume;
+  species plerixafor_central in plerixafor_volume, plerixafor_tumour in tumour_fluid;
+  species cisplatin_central in cisplatin_volume, fluorouracil_central in fluorouracil_volume;
+  species tumour_cxcr4 in tumour_fluid, held_cxcr4 in tumour_fluid;
+  ka = 30; cl_plerixafor = 80; exchange = 5; kd = 80; koff = 20; turnover = 4;
+  cxcr4_per_tumour_cell = 2e4; per_density = 1e-3;
+  plerixafor_depot -> plerixafor_central; ka*plerixafor_depot;
+  plerixafor_central -> ; cl_plerixafor*plerixafor_central;
+  passing := tumour_fluid*exchange*(plerixafor_central - plerixafor_tumour);
+  binding := tumour_fluid*koff*(plerixafor_tumour*tumour_cxcr4/kd - held_cxcr4);
+  plerixafor_central -> plerixafor_tumour; passing;
+  plerixafor_tumour + tumour_cxcr4 -> held_cxcr4; binding;
+  -> tumour_cxcr4; tumour_fluid*turnover*cxcr4_per_tumour_cell*per_density;
+  tumour_cxcr4 -> ; tumour_fluid*turnover*tumour_cxcr4;
+  held_cxcr4 -> plerixafor_tumour; tumour_fluid*turnover*held_cxcr4;
+  cisplatin_central -> ; 400*cisplatin_central;
+  fluorouracil_central -> ; 3e4*fluorouracil_central/(100 + fluorouracil_central);
+  plerixafor_depot = 0; plerixafor_central = 0; plerixafor_tumour = 0;
+  cisplatin_central = 0; fluorouracil_central = 0; held_cxcr4 = 0;
+  tumour_cxcr4 = cxcr4_per_tumour_cell*per_density;
+  tumour_signal := tumour_cxcr4/(tumour_cxcr4 + 10);
+
+  rt = 0; k_delivery = 100; alpha = 0.3; beta = 0.03; per_cisplatin = 1e-3;
+  rt' = -k_delivery*rt;
+  cells_at_diagnosis = 1e9; cells_at_inception = 1e6;
+  birth_rate = 0.1; crowding_exponent = 0.05; loss = 0.9; control_draw = 0.7;
+  tumour_log = ln(cells_at_inception/cells_at_diagnosis);
+  tumour_present = 1;
+  birth := birth_rate*(0.8 + 0.2*tumour_signal)*(1 - loss*exp(crowding_exponent*tumour_log));
+  kill := k_delivery*rt*(alpha + beta*rt) + per_cisplatin*cisplatin_central;
+  tumour_log' = tumour_present*(birth - kill);
+  tumour_cells := tumour_present*cells_at_diagnosis*exp(tumour_log);
+  E_control: at (tumour_cells*1e-3 < control_draw): tumour_present = 0;
+
+  hazard = 0; node_draw = 0.02; node_present = 0; node_log = 0;
+  hazard' = 1e-3*tumour_present*exp(0.6*tumour_log);
+  E_arrival: at (hazard > node_draw): node_present = 1;
+  node_log' = node_present*0.05;
+  node_burden := node_present*exp(node_log);
+  death_hazard = 0;
+  death_hazard' = 1e-4 + 1e-3*tumour_cells/(1e9 + tumour_cells);
+end
+"""
+
+
+def small_model():
+    """The model above, as the tests ask for it."""
+    antimony.clearPreviousLoads()
+    assert antimony.loadAntimonyString(SMALL) >= 0, antimony.getLastError()
+    rates = ("rt", "tumour_log", "hazard", "node_log", "death_hazard")
+    species = ("plerixafor_depot", "plerixafor_central", "plerixafor_tumour", "cisplatin_central")
+    species += ("fluorouracil_central", "tumour_cxcr4", "held_cxcr4")
+    return SimpleNamespace(sbml=antimony.getSBMLString("small"), states=(*species, *rates))
+
+
+MODEL = small_model()
 DECAY = table(body_weight=70.0)
 run = partial(run_with, engine=ReferenceEngine())
 
@@ -124,7 +185,7 @@ def test_a_dose_of_nothing_changes_not_one_bit():
 def test_an_infusion_past_the_horizon_gives_what_fits():
     result = run(
         MODEL,
-        table(cl_plerixafor=[0.0], cxcr4_per_host_cell=0.0, cxcr4_per_tumour_cell=0.0),
+        table(cl_plerixafor=[0.0], cxcr4_per_tumour_cell=0.0),
         [1.0],
         ["amount(plerixafor_central)", "amount(plerixafor_tumour)"],
         [infusion("plerixafor_central", 400.0, 4.0)],
@@ -152,13 +213,23 @@ OUTPUTS = ["tumour_log", "tumour_present", "node_burden", "death_hazard", "pleri
 DAYS = np.array([1.0, 30.0, 100.0, 200.0])
 
 
-def treated(rows, *, order=None):
-    """The listed patients of a small cohort under chemoradiotherapy and plerixafor."""
-    cohort = eligible(6, 21).rows(rows)
-    plan = plan_of("daily", daily_plerixafor(240, n_doses=20))
-    return ReferenceEngine().simulate(
-        MODEL.sbml, cohort.table, doses_of(plan, cohort), DAYS, OUTPUTS
+def several(rows):
+    """The listed ones of six patients, of whom some have lost their tumour by the end."""
+    six = table(
+        body_weight=np.linspace(50, 100, 6),
+        alpha=[0.15, 0.5, 0.3, 0.6, 0.2, 0.4],
+        node_draw=[0.01, 0.02, 0.5, 1.0, 0.005, 0.1],
+        tumour_log=np.linspace(-2.0, 0.5, 6),
     )
+    return six.rows(list(rows))
+
+
+def treated(rows):
+    """They are given radiation, cisplatin and plerixafor."""
+    doses = [bolus("rt", 1.8, day) for day in range(38) if day % 7 < 5]
+    doses += [bolus("plerixafor_depot", 2e4, day) for day in range(20)]
+    doses += [infusion("cisplatin_central", 1e5, 0.1, day) for day in (0.0, 28.0)]
+    return simulate(several(rows), DAYS, OUTPUTS, doses)
 
 
 def test_a_patient_does_not_depend_on_the_others_of_the_batch():
@@ -178,15 +249,9 @@ def test_a_used_model_gives_what_a_fresh_one_gives():
         table(tumour_log=[0.0], tumour_fluid=0.5, body_weight=120.0, fluorouracil_volume=5.0),
         [50.0],
         ["tumour_present"],
-        [bolus("rt", 150.0), infusion("fluorouracil_central", 1e6, 4.0)],
+        [bolus("rt", 30.0), infusion("fluorouracil_central", 1e6, 4.0)],
     )
-    ReferenceEngine().simulate(
-        MODEL.sbml,
-        eligible(6, 21).rows([0]).table.with_columns(tumour_fluid=0.9),
-        doses_of(plan_of("control"), eligible(6, 21).rows([0])),
-        DAYS,
-        OUTPUTS,
-    )
+    simulate(several([0]).with_columns(tumour_fluid=0.9), DAYS, OUTPUTS, [bolus("rt", 2.0)])
     again = treated([2, 4]).values
     _load.cache_clear()
     fresh = treated([2, 4]).values
@@ -198,9 +263,9 @@ def test_a_volume_of_one_patient_does_not_reach_the_next_batch():
     def level(patients):
         return run(MODEL, patients, [0.0], ["tumour_fluid", "tumour_cxcr4"]).values[0, 0]
 
-    before = level(table(phi=1.0))
+    before = level(table(alpha=0.3))
     changed = level(table(tumour_fluid=0.08))
-    after = level(table(phi=1.0))
+    after = level(table(alpha=0.3))
     assert before.tolist() == after.tolist()
     assert changed[0] == 0.08
     # A receptor density is a concentration: it does not depend on the volume.
@@ -214,8 +279,7 @@ def test_starting_values_that_are_expressions_follow_each_patient():
         [0.0],
         ["tumour_log", "tumour_cxcr4"],
     )
-    inception = in_model_units(MODEL, "cells_at_inception")
-    assert result.of("tumour_log")[:, 0] == pytest.approx(np.log(inception / np.array([1e9, 4e9])))
+    assert result.of("tumour_log")[:, 0] == pytest.approx(np.log(1e6 / np.array([1e9, 4e9])))
     assert result.of("tumour_cxcr4")[1, 0] == pytest.approx(3 * result.of("tumour_cxcr4")[0, 0])
 
 
@@ -316,7 +380,7 @@ def test_require_success_names_the_patient_and_what_to_try():
 
 def test_tighter_tolerances_change_little_and_are_reported():
     doses = [bolus("plerixafor_depot", 1e4), bolus("rt", 2.0, 1.0)]
-    outputs = ["plerixafor_central", "tumour_log", "marrow_signal"]
+    outputs = ["plerixafor_central", "tumour_log", "tumour_signal"]
     loose = simulate(DECAY, [0.5, 5.0], outputs, doses)
     tight = simulate(DECAY, [0.5, 5.0], outputs, doses, tolerances=TIGHT)
     assert loose.tolerances == Tolerances()
@@ -378,3 +442,54 @@ def test_without_libroadrunner_the_cure_is_named(monkeypatch):
     monkeypatch.setattr(reference, "find_spec", lambda _name: None)
     with pytest.raises(UserInputError, match=r"pip install 'cxaxis\[test\]'"):
         engine_named("reference")
+
+
+def test_a_model_of_many_rules_is_compiled_without_optimising(monkeypatch):
+    """The packaged patient then loads in a minute; libroadrunner's own settings are put back."""
+    config = roadrunner.Config
+    settings = (config.LLVM_BACKEND, config.LLJIT_OPTIMIZATION_LEVEL)
+    before = [config.getValue(key) for key in settings]
+    backends = []
+
+    def loaded(sbml, load=roadrunner.RoadRunner):
+        backends.append(config.getValue(config.LLVM_BACKEND))
+        return load(sbml)
+
+    def level():
+        _load.cache_clear()
+        asked = (MODEL.sbml, DECAY, DoseTable(), np.array([5.0]), ["tumour_log", "tumour_cxcr4"])
+        return ReferenceEngine().simulate(*asked).values
+
+    monkeypatch.setattr(roadrunner, "RoadRunner", loaded)
+    few = level()
+    monkeypatch.setattr(reference, "MANY_RULES", 0)
+    many = level()
+    assert backends == [before[0], config.LLJIT]
+    assert [config.getValue(key) for key in settings] == before
+    assert many == pytest.approx(few, rel=1e-9)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_column_of_no_number_is_named(engine):
+    """It fails its own patient alone, and only where something reads it."""
+    none = np.nan
+    patients = table(node_draw=[0.02, 0.02, none], turnover=[4, none, none])
+    asked = (MODEL.sbml, patients, DoseTable(), np.array([1.0]), ["tumour_cxcr4"])
+    result = engine_named(engine).simulate(*asked)
+    assert [item.outcome.is_failure for item in result.outcomes] == [False, True, True]
+    with pytest.raises(SimulationFailedError) as caught:
+        require_success(["VP1", "VP2", "VP3"], result.outcomes)
+    assert "VP2: non_finite at 0 (no number in column turnover)" in str(caught.value)
+    assert "VP3: non_finite at 0 (no number in column node_draw, turnover)" in str(caught.value)
+
+
+def test_a_model_can_be_written_out_for_one_patient():
+    """Values in the text are values of the table: constants, sizes and states alike."""
+    values = {"body_weight": 90.0, "tumour_fluid": 0.05, "tumour_cxcr4": 3.0, "tumour_log": -2.0}
+    outputs = ["amount(tumour_cxcr4)", "tumour_log", "tumour_fluid", "cisplatin_volume"]
+    asked = (DoseTable(), np.array([0.0, 2.0]), outputs)
+    written = with_values(MODEL.sbml, values)
+    alone = ReferenceEngine().simulate(written, ParameterTable((), np.empty((1, 0))), *asked)
+    given = ReferenceEngine().simulate(MODEL.sbml, table(**values), *asked)
+    assert alone.values == pytest.approx(given.values, rel=1e-6)
+    assert alone.values[0, 0].tolist() == [3.0, -2.0, 0.05, 27.0]

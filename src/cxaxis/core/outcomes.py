@@ -18,6 +18,7 @@ class Outcome(Enum):
     NON_FINITE = "non_finite"
     NEGATIVE_STATE = "negative_state"
     STEP_LIMIT = "step_limit"
+    UNSETTLED = "unsettled"
 
     @property
     def is_failure(self) -> bool:
@@ -28,10 +29,11 @@ class Outcome(Enum):
 ADVICE = {
     Outcome.COMPLETED: "",
     Outcome.EVENT: "",
-    Outcome.STEP_TOO_SMALL: "Loosen rtol, or look for a rate that became extreme.",
-    Outcome.NON_FINITE: "A state overflowed: check the parameters of this patient.",
-    Outcome.NEGATIVE_STATE: "A concentration fell below zero: tighten atol.",
+    Outcome.STEP_TOO_SMALL: "Loosen the relative tolerance, or look for an extreme rate.",
+    Outcome.NON_FINITE: "Check this patient: a parameter is no number, or a state overflows.",
+    Outcome.NEGATIVE_STATE: "An amount fell below zero: tighten the absolute tolerance.",
     Outcome.STEP_LIMIT: "Raise max_steps, or look for an oscillating state.",
+    Outcome.UNSETTLED: "Nothing comes to rest: weaken the feedback of counts on their makers.",
 }
 
 
@@ -63,6 +65,12 @@ class PatientOutcome:
         return ADVICE[self.outcome]
 
 
+def _told(item: PatientOutcome) -> str:
+    """Return what the solver said of a failure, and where."""
+    message = f" ({item.message})" if item.message else ""
+    return message + (f". Stiffest state: {item.state}" if item.state else "")
+
+
 def require_success(
     labels: Sequence[str], outcomes: Sequence[PatientOutcome], *, max_failed: int = 0
 ) -> None:
@@ -76,8 +84,7 @@ def require_success(
         return
     lines = [f"{len(failed)} of {len(outcomes)} virtual patients failed:"]
     lines += [
-        f"  {label}: {item.outcome.value} at {item.time:g}. Stiffest state: {item.state or '?'}. "
-        f"{item.advice}"
+        f"  {label}: {item.outcome.value} at {item.time:g}{_told(item)}. {item.advice}"
         for label, item in failed[:10]
     ]
     raise SimulationFailedError("\n".join(lines))

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from cxaxis.engine.emit import Row, Rows
 
+# Errors, paces and steps beyond are taken for no number.
+HUGE = 1e300
+
 
 @dataclass(frozen=True)
 class Course:
@@ -21,8 +24,8 @@ class Course:
         Whether the lane works, and on which patient.
     cursor, stop_cursor, last_stop
         Next output; next stop of the schedule, and the end of the schedule.
-    old_error
-        Error of the last accepted step, for the step control.
+    old_error, old_step
+        Logarithm of the error and length of the last accepted step, for the step control.
     streak, trouble
         Rejections since the last accepted step; why the last one was rejected.
     fresh, restart_step
@@ -57,6 +60,7 @@ class Course:
     stop_cursor: Row
     last_stop: Row
     old_error: Row
+    old_step: Row
     streak: Row
     trouble: Row
     fresh: Row

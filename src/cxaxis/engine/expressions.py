@@ -8,7 +8,7 @@ node, which makes common-subexpression elimination a property of the graph.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 Node = int
@@ -24,8 +24,10 @@ class Term(NamedTuple):
     value: float = 0.0
 
 
-LEAVES = ("constant", "time", "state", "held", "slot")
+LEAVES = ("constant", "time", "state", "held", "slot", "argument")
 CONDITIONS = ("true", "false", "less", "less_equal", "equal", "not_equal", "and", "or", "not")
+# A call of a shared function, one that gives its slopes too, and what is read from that one.
+CALLS = ("call", "bundle", "part")
 #: Functions of one number, by the name that the emitter and numpy know.
 UNARY = {
     "negate": lambda x: -x,
@@ -57,7 +59,12 @@ class Graph:
     def __init__(self) -> None:
         self._terms: list[Term] = []
         self._index: dict[Term, Node] = {}
-        self._gradients: dict[Node, dict[Leaf, Node]] = {}
+        # By whether derivatives by held values are among them.
+        self._gradients: dict[bool, dict[Node, dict[Leaf, Node]]] = {False: {}, True: {}}
+        #: What nodes that the model's functions gave were made of: only a hint to
+        #: `cxaxis.engine.outline`, for the nodes say all.
+        self.has_calls = False
+        self.made_of: dict[Node, tuple[Node, ...]] = {}
         self.zero = self.constant(0.0)
         self.one = self.constant(1.0)
 
@@ -89,6 +96,30 @@ class Graph:
     def slot(self, index: int) -> Node:
         """Return the node of a number that the kernels keep in this row of a lane's memory."""
         return self._intern(Term("slot", (), float(index)))
+
+    def argument(self, index: int) -> Node:
+        """Return the node of an argument of a function that calls share."""
+        return self._intern(Term("argument", (), float(index)))
+
+    # Functions that calls share
+
+    def call(self, body: Node, base: Node, arguments: Sequence[Node]) -> Node:
+        """Return the value of ``body`` with its arguments put in.
+
+        Held value 0 of the body means the held value ``base``, 1 the one after, and so on.
+        """
+        self.has_calls = True
+        return self._intern(Term("call", (base, *arguments), float(body)))
+
+    def slope_of_call(self, call: Node, index: int) -> Node:
+        """Return the derivative of a call by its argument with this index."""
+        both = self._intern(self._terms[call]._replace(op="bundle"))
+        return self._intern(Term("part", (both,), float(1 + index)))
+
+    def value_with_slopes(self, call: Node) -> tuple[Node, Node]:
+        """Return the node that makes a call's value and slopes, and that value as a part."""
+        both = self._intern(self._terms[call]._replace(op="bundle"))
+        return both, self._intern(Term("part", (both,)))
 
     # Arithmetic
 
@@ -262,17 +293,34 @@ class Graph:
 
     def derivative(self, node: Node, leaf: Leaf) -> Node:
         """Return the derivative of ``node`` with respect to a state, a held value or time."""
-        return self.gradient(node).get(leaf, self.zero)
+        by_held = self._terms[leaf].op == "held"
+        return self.gradient(node, by_held=by_held).get(leaf, self.zero)
 
-    def gradient(self, node: Node) -> Mapping[Leaf, Node]:
+    def gradient(self, node: Node, *, by_held: bool = True) -> Mapping[Leaf, Node]:
         """Return the non-zero derivatives of ``node`` by leaf.
 
         The derivative of a choice is that of the branch chosen; rounding has none.
+
+        Parameters
+        ----------
+        by_held
+            Whether derivatives by held values are wanted too; there may be very many.
         """
-        for each in self.reachable([node]):
-            if each not in self._gradients:
-                self._gradients[each] = self._gradient_of_term(each)
-        return self._gradients[node]
+        known = self._gradients[by_held]
+        for each in self._unknown([node], known):
+            known[each] = self._gradient_of_term(each, by_held)
+        return known[node]
+
+    def _unknown(self, roots: Iterable[Node], known: Collection[Node]) -> list[Node]:
+        """Return the nodes that ``roots`` need beside known ones, in order of evaluation."""
+        seen: set[Node] = set()
+        waiting = list(roots)
+        while waiting:
+            node = waiting.pop()
+            if node not in seen and node not in known:
+                seen.add(node)
+                waiting.extend(self._terms[node].args)
+        return sorted(seen)
 
     def reachable(self, roots: Iterable[Node]) -> list[Node]:
         """Return the nodes that ``roots`` need, themselves included, in order of evaluation."""
@@ -298,11 +346,14 @@ class Graph:
                 new[node] = by[node]
                 continue
             term = self._terms[node]
-            args = tuple(new[a] for a in term.args)
-            new[node] = node if args == term.args else self._rebuilt(term, args)
+            new[node] = self.rebuilt(node, tuple(new[a] for a in term.args))
         return [new[root] for root in roots]
 
-    def _rebuilt(self, term: Term, args: tuple[Node, ...]) -> Node:
+    def rebuilt(self, node: Node, args: tuple[Node, ...]) -> Node:
+        """Return a node with other arguments in the place of its own."""
+        term = self._terms[node]
+        if args == term.args:
+            return node
         build: dict[str, Callable[..., Node]] = {
             "add": self.add,
             "subtract": self.subtract,
@@ -319,29 +370,31 @@ class Graph:
             return build[term.op](*args)
         if term.op in UNARY:
             return self.unary(term.op, *args)
+        if term.op in CALLS:
+            return self._intern(term._replace(args=args))
         return self.compare(term.op, *args)
 
-    def _gradient_of_term(self, node: Node) -> dict[Leaf, Node]:
+    def _gradient_of_term(self, node: Node, by_held: bool) -> dict[Leaf, Node]:
         op, args, _ = self._terms[node]
-        if op in ("state", "held", "time"):
+        known = self._gradients[by_held]
+        if op in ("state", "time") or (by_held and op == "held"):
             return {node: self.one}
-        if op in ("constant", "slot", "floor", "ceil", *CONDITIONS):
+        if op in ("constant", "held", "slot", "argument", "floor", "ceil", *CONDITIONS):
+            return {}
+        if not any(known[arg] for arg in args):
             return {}
         slopes = self.slopes(node)
         result: dict[Leaf, Node] = {}
         for arg, slope in slopes:
-            for leaf, inner in self._gradients[arg].items():
+            for leaf, inner in known[arg].items():
                 result[leaf] = self.add(result.get(leaf, self.zero), self.multiply(slope, inner))
         if op == "select":
             condition, a, b = args
-            leaves = {*self._gradients[a], *self._gradients[b]}
             result = {
                 leaf: self.select(
-                    condition,
-                    self._gradients[a].get(leaf, self.zero),
-                    self._gradients[b].get(leaf, self.zero),
+                    condition, known[a].get(leaf, self.zero), known[b].get(leaf, self.zero)
                 )
-                for leaf in leaves
+                for leaf in sorted({*known[a], *known[b]})
             }
         return {leaf: value for leaf, value in result.items() if value != self.zero}
 
@@ -368,6 +421,8 @@ class Graph:
             ]
         if op == "select":
             return []
+        if op == "call":
+            return [(arg, self.slope_of_call(node, k)) for k, arg in enumerate(args[1:])]
         (x,) = args
         squared = self.multiply(x, x)
         slope = {

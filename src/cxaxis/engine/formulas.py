@@ -178,9 +178,12 @@ class Formulas:
 
         self._open_functions.append(name)
         try:
-            return self._translate(definition.getChild(n_argument), scope)
+            result = self._translate(definition.getChild(n_argument), scope)
         finally:
             self._open_functions.pop()
+        if result not in arguments:
+            self._graph.made_of[result] = tuple(arguments)
+        return result
 
     def _logical(self, kind: str, truths: list[Node]) -> Node:
         graph = self._graph

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from cxaxis.engine.elimination import Entry, factorise, solution
 from cxaxis.engine.emit import WHOLE, Code, Row, Rows
 from cxaxis.engine.expressions import Graph, Node
+from cxaxis.engine.outline import outlined
 from cxaxis.engine.rodas5p import N_STAGE
 from cxaxis.engine.system import System
-from cxaxis.engine.unit import Assignment, Places, Scratch, Unit, Values
+from cxaxis.engine.unit import Assignment, Calls, Places, Scratch, Unit, Values
 from cxaxis.engine.watching import residual, switches, watched
 
 # A solution that misses an equation by more than the first share of its terms, and by what
@@ -74,11 +75,31 @@ class Layout:
         return Row(self.stages.start + index * n, n)
 
 
+def _outlined(system: System) -> System:
+    """Return a system whose long functions are calls of shared ones."""
+    graph = system.graph
+    rates = outlined(graph, [state.rate for state in system.states])
+    formulas = [node for event in system.events for _, node in event.assignments]
+    values = iter(outlined(graph, formulas))
+    return replace(
+        system,
+        states=tuple(
+            replace(state, rate=rate) for state, rate in zip(system.states, rates, strict=True)
+        ),
+        events=tuple(
+            replace(
+                event, assignments=tuple((target, next(values)) for target, _ in event.assignments)
+            )
+            for event in system.events
+        ),
+    )
+
+
 class Formulas:
     """What the kernels of a system compute, as nodes."""
 
     def __init__(self, system: System) -> None:
-        self.system = system
+        self.system = _outlined(system)
         self.graph: Graph = system.graph
         self.n = len(system.states)
 
@@ -94,7 +115,7 @@ class Formulas:
         return {
             (i, leaf[node]): slope
             for i, rate in enumerate(self.rates)
-            for node, slope in self.graph.gradient(rate).items()
+            for node, slope in self.graph.gradient(rate, by_held=False).items()
             if node in leaf
         }
 
@@ -372,6 +393,10 @@ class Kernels:
     # Events are rare: one scalar function each, that branches to the event asked for. Held
     # values may just have changed, so nothing computed earlier is used.
 
+    def _values(self, code: Code, roots: Sequence[Node]) -> Values:
+        places = self.places({})
+        return Values(code, self.graph, places, {}, Calls(self.unit, self.graph, places, roots))
+
     def _by_event(self, name: str, write: Any) -> Any:
         function, code, (event,) = self.unit.function(name, scalar=True, extra=[WHOLE])
         builder = code.builder
@@ -389,7 +414,7 @@ class Kernels:
 
     def _write_event_values(self) -> Any:
         def write(code: Code, event: Any) -> None:
-            values = Values(code, self.graph, self.places({}))
+            values = self._values(code, [node for _, node in event.assignments])
             for k, (_, node) in enumerate(event.assignments):
                 code.store(self.layout.assigned[k], values.of(node))
 
@@ -406,11 +431,7 @@ class Kernels:
     def _write_event_answer(self, name: str, part: str, otherwise: float) -> Any:
         def write(code: Code, event: Any) -> None:
             node = getattr(event, part)
-            value = (
-                code.number(otherwise)
-                if node is None
-                else Values(code, self.graph, self.places({})).of(node)
-            )
+            value = code.number(otherwise) if node is None else self._values(code, [node]).of(node)
             code.store(self.layout.answer, value)
 
         return self._by_event(name, write)

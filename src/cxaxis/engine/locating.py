@@ -108,14 +108,14 @@ class Locator:
         """
         if not self.n_watched:
             return arrival, code.truth(False)
-        layout, course = self.layout, self.course
+        course = self.course
         changed = changed & accepted
         code.store(course.located, code.to_real(changed))
-        # Where none changed, this step's end is the next one's start. Before any lane looks
-        # elsewhere, that is: residuals are then those of other moments.
+        # Where none changed, this step's end is the next one's start. What was watched last may
+        # belong to another moment, if any lane has looked inside its step.
         quiet = accepted & ~changed
         with code.when(quiet), code.each(self.n_watched) as e:
-            here = code.load(layout.residual, e)
+            here = code.load(course.end_residual, e)
             code.store(course.start_residual, here, e, where=quiet)
         with code.when(changed):
             code.store(course.low, 0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from cxaxis.core.cache import cache_directory as cache_directory
 
 # The modules that decide what the machine code is.
 _GENERATORS = (
@@ -25,8 +26,10 @@ _GENERATORS = (
     "kernels",
     "locating",
     "machine",
+    "outline",
     "pivoting",
     "program",
+    "protocol",
     "rodas5p",
     "service",
     "stepper",
@@ -63,15 +66,6 @@ def this_processor() -> Processor:
     features = llvm.get_host_cpu_features()
     lanes = 8 if features.get("avx512f") else 4 if features.get("avx") else 2
     return Processor(llvm.get_host_cpu_name(), features.flatten(), lanes)
-
-
-def cache_directory() -> Path:
-    """Return where compiled models are kept: ``CXAXIS_CACHE_DIR`` or the user's cache."""
-    given = os.environ.get("CXAXIS_CACHE_DIR")
-    if given:
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "cxaxis"
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,8 @@ def write_pivoted(
 
     Parameters
     ----------
+    unit
+        Of scalar code: lanes would take different rows.
     dense
         ``n * n`` rows of the matrix, which its factors replace.
     order
@@ -26,9 +28,7 @@ def write_pivoted(
     best
         A spare row.
     """
-    if unit.target.width != 1:
-        msg = "row pivoting is scalar code."
-        raise NotImplementedError(msg)
+    assert unit.target.width == 1
     return (
         _write_factor(unit, fill, layout, dense, order, best, n),
         _write_solve(unit, layout, dense, order, n),

@@ -37,6 +37,7 @@ from cxaxis.engine.protocol import (
     checked_times,
     require_known,
 )
+from cxaxis.engine.refusals import naming_columns
 from cxaxis.engine.system import State, System
 from cxaxis.engine.watching import with_clocks
 
@@ -44,6 +45,8 @@ from cxaxis.engine.watching import with_clocks
 MAX_STEPS = 2_000_000
 # Patients a thread should have, in groups of lanes, for a second thread to be worth starting.
 GROUPS_PER_THREAD = 4
+# From here on, code of its own for a single patient costs more to make than it saves.
+MANY_STATES = 60
 _PROGRAMS = 32
 
 _OUTCOMES = {
@@ -65,7 +68,7 @@ class PopulationEngine:
     ----------
     lanes
         Patients that one instruction handles: 1, 2, 4 or 8; None takes what the processor
-        has, and 1 for a single patient.
+        has, and 1 for a single patient of a model that is not large.
     threads
         Threads of a batch; None takes the cores that are there. Results do not depend on it.
     max_steps
@@ -155,7 +158,7 @@ class PopulationEngine:
         n = parameters.n_patient
         clock = checked_times(times, n)
         nodes = tuple(system.readable[name] for name in outputs)
-        runnable = _with_endings(_with_a_state(with_clocks(system)), frozenset(endings))
+        runnable = _runnable(SystemKey(system), frozenset(endings))
         columns = np.array([system.settable[name] for name in parameters.names], dtype=np.int64)
         batch = Batch(
             columns=columns,
@@ -172,7 +175,7 @@ class PopulationEngine:
             times=np.asarray(times, dtype=np.float64),
             names=tuple(outputs),
             values=result.outputs,
-            outcomes=_outcomes(runnable, result),
+            outcomes=naming_columns(_outcomes(runnable, result), parameters),
             tolerances=chosen,
             steps=result.steps,
         )
@@ -180,12 +183,15 @@ class PopulationEngine:
     def _run(self, system: System, nodes: tuple[Node, ...], batch: Batch) -> BatchResult:
         """Run a batch on this machine's processor."""
         n = batch.n_patient
-        lanes = self._lanes_for(n)
+        lanes = self._lanes_for(system, n)
         program = _program(SystemKey(system), nodes, lanes)
         return program.run(batch, threads=self._threads_for(n, lanes))
 
-    def _lanes_for(self, n_patient: int) -> int:
-        return self.lanes or (1 if n_patient == 1 else this_processor().lanes)
+    def _lanes_for(self, system: System, n_patient: int) -> int:
+        if self.lanes:
+            return self.lanes
+        alone = n_patient == 1 and len(system.states) < MANY_STATES
+        return 1 if alone else this_processor().lanes
 
     def _threads_for(self, n_patient: int, lanes: int) -> int:
         if self.threads is not None:
@@ -213,6 +219,12 @@ class SystemKey:
             and mine.held == yours.held
             and mine.events == yours.events
         )
+
+
+@lru_cache(maxsize=_PROGRAMS)
+def _runnable(key: SystemKey, endings: frozenset[str]) -> System:
+    """Return a system with the clocks and endings of its simulation, made once."""
+    return _with_endings(_with_a_state(with_clocks(key.system)), endings)
 
 
 @lru_cache(maxsize=_PROGRAMS)

@@ -254,7 +254,8 @@ def fingerprint(system: System, outputs: Sequence[int] = ()) -> str:
         roots.append(event.trigger)
         roots += [n for n in (event.delay, event.priority) if n is not None]
         roots += [node for _, node in event.assignments]
-    terms = [(node, graph.term(node)) for node in graph.reachable(roots)]
+    nodes = graph.reachable(roots)
+    terms = [(node, graph.term(node), graph.made_of.get(node)) for node in nodes]
     held = [(h.name, h.start) for h in system.held]
     return cache_key(terms, tuple(outputs), system.states, held, system.events)
 
@@ -320,12 +321,14 @@ def _output_module(
 def write_outputs(unit: Any, system: System, outputs: Sequence[int], rows: Any) -> list[Any]:
     """Write the kernels that compute the outputs of one time; return both."""
     from cxaxis.engine.emit import Row
+    from cxaxis.engine.outline import outlined
     from cxaxis.engine.unit import Assignment, Places, Scratch
 
     n, n_held = len(system.states), len(system.held)
     places = Places(time=Row(0), states=Row(1, n), held=Row(1 + n, n_held), known={})
     first = rows.take(len(outputs)).start
-    assignments = [Assignment(Row(first + k), node) for k, node in enumerate(outputs)]
+    nodes = outlined(system.graph, outputs)
+    assignments = [Assignment(Row(first + k), node) for k, node in enumerate(nodes)]
     scratch = Scratch(rows)
     return [
         unit.formulas(name, system.graph, assignments, places, scratch, scalar=scalar)

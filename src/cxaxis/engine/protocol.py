@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from cxaxis.core.errors import ModelValueError
 from cxaxis.core.ids import did_you_mean
 from cxaxis.core.outcomes import PatientOutcome
 from cxaxis.engine.doses import DoseTable
+
+#: An amount this little below zero is rounding, not biology.
+NEGATIVE_AMOUNT_LIMIT: Final = -1e-6
 
 
 @dataclass(frozen=True, kw_only=True)

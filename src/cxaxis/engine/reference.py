@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,18 +22,21 @@ from cxaxis.core.errors import UserInputError, error
 from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine.doses import DoseTable, stops_of
 from cxaxis.engine.protocol import (
+    NEGATIVE_AMOUNT_LIMIT,
     ParameterTable,
     SimulationResult,
     Tolerances,
     checked_times,
     require_known,
 )
+from cxaxis.engine.refusals import naming_columns
 
+# Models with more rules are compiled without optimising, which takes libroadrunner many minutes
+# for the patient (500 rules) and a second for the cell (170).
+MANY_RULES: Final = 300
 # First step after every start and dose, in the model's time unit. CVODE's own guess starts
 # several decades lower and costs a sixth of the run in ramping up.
 FIRST_STEP = 1e-6
-# A negative amount this small is rounding, not biology.
-NEGATIVE_AMOUNT_LIMIT = -1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +132,51 @@ def with_infusions(sbml: str, targets: frozenset[str]) -> str:
     return str(libsbml.writeSBMLToString(document))
 
 
+def with_values(sbml: str, values: Mapping[str, float]) -> str:
+    """Return the model that starts from given values.
+
+    Parameters
+    ----------
+    sbml
+        The model.
+    values
+        Value by id of a constant, a compartment or a state; of species the amount.
+    """
+    import libsbml
+
+    document = libsbml.readSBMLFromString(sbml)
+    model = document.getModel()
+    for name, value in values.items():
+        model.removeInitialAssignment(name)
+        item = model.getElementBySId(name)
+        if isinstance(item, libsbml.Species):
+            item.unsetInitialConcentration()
+            item.setInitialAmount(value)
+        elif isinstance(item, libsbml.Compartment):
+            item.setSize(value)
+        else:
+            item.setValue(value)
+    return str(libsbml.writeSBMLToString(document))
+
+
+@contextmanager
+def _compiler(*, optimises: bool) -> Iterator[None]:
+    """Have libroadrunner optimise or not; its settings are global and are put back."""
+    import roadrunner
+
+    config = roadrunner.Config
+    plain = {config.LLVM_BACKEND: config.LLJIT, config.LLJIT_OPTIMIZATION_LEVEL: 0}
+    settings = {} if optimises else plain
+    before = {key: config.getValue(key) for key in settings}
+    for key, value in settings.items():
+        config.setValue(key, value)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            config.setValue(key, value)
+
+
 class _Loaded:
     """One compiled model, reused by all patients of a batch and by later batches."""
 
@@ -144,7 +193,8 @@ class _Loaded:
         document = libsbml.readSBMLFromString(sbml)
         self.symbols = _read_symbols(document.getModel())
         require_known("dose target", sorted(infused), self.symbols.doseable)
-        self.runner = roadrunner.RoadRunner(with_infusions(sbml, infused))
+        with _compiler(optimises=document.getModel().getNumRules() <= MANY_RULES):
+            self.runner = roadrunner.RoadRunner(with_infusions(sbml, infused))
         kinds = roadrunner.SelectionRecord
         self.start_selection = kinds.TIME | kinds.RATE | kinds.FLOATING | kinds.COMPARTMENT
         sbml_model = document.getModel()
@@ -236,7 +286,7 @@ class ReferenceEngine:
             times=np.asarray(times, dtype=np.float64),
             names=tuple(outputs),
             values=values,
-            outcomes=outcomes,
+            outcomes=naming_columns(outcomes, parameters),
             tolerances=chosen,
         )
 

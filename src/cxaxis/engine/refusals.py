@@ -1,14 +1,18 @@
-"""What of SBML the engine does not simulate, found before anything is run.
+"""What is not simulated: parts of SBML, found before anything is run, and what is no number.
 
 Every finding names the element and a way round. A model is refused with all of them at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from cxaxis.core.errors import Finding, UserInputError, error
+from cxaxis.core.outcomes import Outcome, PatientOutcome
+from cxaxis.engine.protocol import ParameterTable
 
 _FLATTENED = "comp"
 # Packages that describe or draw and leave the numbers alone; of distrib the uncertainties do,
@@ -54,6 +58,8 @@ CURES = {
 }
 # Errors listed in full before the rest is only counted.
 _MOST_ERRORS = 20
+# Columns of a patient named in full.
+_MOST_COLUMNS = 3
 
 
 class UnsupportedModelError(UserInputError):
@@ -116,6 +122,29 @@ def element_findings(model: Any) -> Iterator[Finding]:
                 f"reaction {reaction.getId()!r} is fast, an equilibrium reached at once. Set "
                 "fast to false and give it a rate constant well above the others.",
             )
+
+
+def naming_columns(
+    outcomes: Sequence[PatientOutcome], parameters: ParameterTable
+) -> tuple[PatientOutcome, ...]:
+    """Return outcomes in which a failure for want of a number names the patient's column.
+
+    Parameters
+    ----------
+    outcomes
+        One per patient.
+    parameters
+        What the patients were given. Infinity is a number here: a threshold never reached.
+    """
+    named = list(outcomes)
+    missing = np.isnan(parameters.values)
+    for row in np.flatnonzero(missing.any(axis=1)):
+        if named[row].outcome.is_failure:
+            names = [parameters.names[k] for k in np.flatnonzero(missing[row])]
+            more = f" and {len(names) - _MOST_COLUMNS} more" if len(names) > _MOST_COLUMNS else ""
+            message = f"no number in column {', '.join(names[:_MOST_COLUMNS])}{more}"
+            named[row] = PatientOutcome(outcome=Outcome.NON_FINITE, time=0.0, message=message)
+    return tuple(named)
 
 
 def _require_valid(document: Any) -> None:

@@ -12,16 +12,30 @@ from typing import Any
 from llvmlite import ir
 
 from cxaxis.engine import job, rodas5p
-from cxaxis.engine.course import Course
+from cxaxis.engine.course import HUGE, Course
 from cxaxis.engine.emit import POINTER, REAL, WHOLE, Code, Row, Value
 from cxaxis.engine.firings import Firings, any_of
 from cxaxis.engine.job import Table
 from cxaxis.engine.kernels import Kernels
+from cxaxis.engine.protocol import NEGATIVE_AMOUNT_LIMIT
 
-# A negative amount this small is rounding, not biology.
-NEGATIVE_AMOUNT_LIMIT = -1e-6
 # Size below which a state counts as zero when looking for the one that moves fastest.
 IDLE = 1e-9
+
+# The guess of a first step, with the numbers of Hairer and Wanner, Solving Ordinary Differential
+# Equations I, section II.4. Sizes and rates are in units of the tolerance.
+# An explicit trial step moves the state by this share of its size, ...
+TRIAL_SHARE = 0.01
+# ... but where size or rate is this small their ratio is chance, and the step is blind.
+TELLING = 1e-5
+BLIND_STEP = 1e-6
+# The first step keeps the error to this share of the tolerance, ...
+ERROR_AIM = 0.01
+# ... where rates are too flat for an error it is this share of the trial step, ...
+FLAT = 1e-15
+FLAT_SHARE = 1e-3
+# ... and it is never longer than the rates were looked at, by more than this factor.
+LONGEST_FIRST = 100.0
 
 
 class Service:
@@ -152,6 +166,7 @@ class Service:
             self.firings.clear(code)
             code.store(course.restart_step, 0.0)
             code.store(course.old_error, 0.0)
+            code.store(course.old_step, 1.0)
             code.store(layout.time, 0.0)
             code.store(self.changed, code.whole(1))
             schedule = code.element(table.array(code, "schedule_of"), patient, WHOLE)
@@ -265,7 +280,7 @@ class Service:
             rate = code.function("absolute", code.load(layout.right, i))
             size = code.function("absolute", code.load(layout.point, i))
             pace = rate / (size + IDLE)
-            pace = code.select(pace < 1e300, pace, code.number(float("inf")))
+            pace = code.select(pace < HUGE, pace, code.number(float("inf")))
             with code.when(pace > code.load(self.extreme)):
                 code.store(self.extreme, pace)
                 code.store(self.culprit, i)
@@ -336,10 +351,7 @@ class Service:
         return code.function("sqrt", code.load(total) * (1.0 / max(self.n, 1)))
 
     def _first_step(self, code: Code, table: Table) -> None:
-        """Guess a first step from the rates here and after a short explicit step.
-
-        Hairer and Wanner, Solving Ordinary Differential Equations I, section II.4.
-        """
+        """Guess a first step from the rates here and after a short explicit step."""
         layout, course = self.layout, self.course
         stage = layout.stage(0, self.n)
         with code.each(self.n) as i:
@@ -351,8 +363,9 @@ class Service:
             self._norm(code, table, course.state),
             self._norm(code, table, stage),
         )
-        small = (size < 1e-5) | (speed < 1e-5)
-        trial = code.select(small, code.number(1e-6), 0.01 * size / speed)
+        small = (size < TELLING) | (speed < TELLING)
+        blind = code.number(BLIND_STEP)
+        trial = code.select(small, blind, TRIAL_SHARE * size / speed)
         gap = code.load(course.stop) - code.load(course.time)
         trial = code.smaller(trial, gap)
         with code.each(self.n) as i:
@@ -363,9 +376,9 @@ class Service:
             code.store(layout.point, code.load(course.state, i), i)
         bend = self._norm(code, table, layout.right, stage) / trial
         steepest = code.larger(speed, bend)
-        power = code.function("log", 0.01 / steepest) * (1.0 / rodas5p.ERROR_ORDER)
+        power = code.function("log", ERROR_AIM / steepest) * (1.0 / rodas5p.ERROR_ORDER)
         wise = code.function("exp", power)
-        wise = code.select(steepest <= 1e-15, code.larger(trial * 1e-3, code.number(1e-6)), wise)
-        step = code.smaller(100.0 * trial, wise)
-        sound = (step > 0.0) & (step < 1e300)
-        code.store(course.step, code.select(sound, step, code.number(1e-6)))
+        wise = code.select(steepest <= FLAT, code.larger(trial * FLAT_SHARE, blind), wise)
+        step = code.smaller(LONGEST_FIRST * trial, wise)
+        sound = (step > 0.0) & (step < HUGE)
+        code.store(course.step, code.select(sound, step, blind))

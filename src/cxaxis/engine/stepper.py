@@ -10,17 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 from cxaxis.engine import job, rodas5p
-from cxaxis.engine.course import Course
+from cxaxis.engine.course import HUGE, Course
 from cxaxis.engine.dense import Dense
 from cxaxis.engine.emit import POINTER, Code, Row, Value
 from cxaxis.engine.job import Table
 from cxaxis.engine.kernels import Kernels
 from cxaxis.engine.locating import Locator
 
-# Step control (proportional-integral, after Gustafsson; exponents per order of the error).
+# Step control (predictive, after Gustafsson: the trend of the error over the last two steps
+# may only make the step shorter than the error itself would).
 SAFETY = 0.9
-PROPORTIONAL = 0.7 / rodas5p.ERROR_ORDER
-INTEGRAL = 0.4 / rodas5p.ERROR_ORDER
 LARGEST_GROWTH = 8.0
 SMALLEST_GROWTH = 0.2
 SMALLEST_ERROR = 1e-8
@@ -30,8 +29,6 @@ REJECTED_SHRINK = 0.1
 REACH = 1.01
 # A step shorter than this share of the proposal was cut short by a stop.
 CUT = 0.99
-# Errors beyond are taken for no number.
-HUGE = 1e300
 # Consecutive rejections after which the step counts as too small.
 LARGEST_STREAK = 60
 # Steps refused for a small pivot after which a patient is left to full pivoting. Shorter
@@ -250,8 +247,9 @@ class Stepper:
         fresh = code.load_whole(course.fresh).differs(0)
         # Without a step before there is nothing to steer by but the error itself.
         plain = code.function("exp", log_error * (-1.0 / rodas5p.ERROR_ORDER)) * SAFETY
-        steered = code.function("exp", log_old * INTEGRAL - log_error * PROPORTIONAL) * SAFETY
-        growth = code.select(fresh, plain, steered)
+        trend = code.function("exp", (log_old - log_error) * (1.0 / rodas5p.ERROR_ORDER))
+        steered = plain * trend * (step / code.load(course.old_step))
+        growth = code.select(fresh, plain, code.smaller(plain, steered))
         growth = code.larger(growth, code.number(SMALLEST_GROWTH))
         growth = code.smaller(growth, code.number(LARGEST_GROWTH))
         streak = code.load_whole(course.streak)
@@ -266,6 +264,7 @@ class Stepper:
         code.store(course.step, grown, where=accepted)
         code.store(course.step, step * shrink, where=rejected)
         code.store(course.old_error, log_error, where=accepted)
+        code.store(course.old_step, step, where=accepted)
         code.store(course.restart_step, step * growth, where=accepted & fresh & ~lands)
         code.store(course.fresh, code.whole(0), where=accepted)
         code.store(course.streak, code.select(rejected, streak + 1, code.whole(0)))
