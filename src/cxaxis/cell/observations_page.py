@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from typing import Final
 from cxaxis.cell.course import Dish, dish
 from cxaxis.cell.observations import DishOf, is_inside, measure, tabled_dish
 from cxaxis.core.hashing import sha256_text
+from cxaxis.core.markdown import markdown_table
 from cxaxis.knowledge.cell_contexts import cell_context, load_cell_contexts
 from cxaxis.knowledge.cell_observations import CellObservation, load_cell_observations
 from cxaxis.knowledge.parameters import load_parameters
@@ -102,16 +103,21 @@ def _lines() -> Iterator[str]:
 def _table(
     rows: list[CellObservation], values: Mapping[str, float], controls: Mapping[str, float]
 ) -> Iterator[str]:
-    yield "| observation | cell | range | model | | control | under control | role, source |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for row in rows:
-        verdict = "inside" if is_inside(row, values[row.id]) else "**miss**"
-        control = ", ".join(f"{name} = {value:g}" for name, value in row.control.items())
-        yield (
-            f"| {row.quantity} | {row.context} | {_range(row)} | {_number(values[row.id])} "
-            f"| {verdict} | {control} | {_number(controls[row.id])} "
-            f"| {row.role.replace('_', ' ')}, {', '.join(row.source)} |"
+    header = ("observation", "cell", "range", "model", "", "control", "under control")
+    cells = (
+        (
+            row.quantity,
+            row.context,
+            _range(row),
+            _number(values[row.id]),
+            "inside" if is_inside(row, values[row.id]) else "**miss**",
+            ", ".join(f"{name} = {value:g}" for name, value in row.control.items()),
+            _number(controls[row.id]),
+            f"{row.role.replace('_', ' ')}, {', '.join(row.source)}",
         )
+        for row in rows
+    )
+    yield from markdown_table((*header, "role, source"), cells)
 
 
 def _under_rivals(rows: list[CellObservation], values: Mapping[str, float]) -> Iterator[str]:
@@ -121,14 +127,8 @@ def _under_rivals(rows: list[CellObservation], values: Mapping[str, float]) -> I
     ]
     yield "The misses under the rival mechanisms; `*` marks what comes inside:"
     yield ""
-    yield f"| observation | range | default | {' | '.join(label for label, _ in found)} |"
-    yield "|---|---|---|" + "---|" * len(found)
-    for row in missed:
-        cells = " | ".join(
-            _number(series[row.id]) + ("*" if is_inside(row, series[row.id]) else "")
-            for series in (values, *(series for _, series in found))
-        )
-        yield f"| {row.quantity} | {_range(row)} | {cells} |"
+    columns = {"default": values, **dict(found)}
+    yield from _beside(missed, columns, lambda inside: "*" if inside else "")
 
 
 def _wired(name: str, option: str) -> DishOf:
@@ -155,14 +155,25 @@ def _by_receptor_number(
         "was measured at these numbers; `*` marks what leaves the range of the rich cell."
     )
     yield ""
-    yield "| observation | range | 2e4 | 1e5 | 6e5 |"
-    yield "|---|---|---|---|---|"
-    for row in chosen:
-        cells = " | ".join(
-            _number(series[row.id]) + ("" if is_inside(row, series[row.id]) else "*")
-            for series in (found["2e4"], values, found["6e5"])
+    columns = {"2e4": found["2e4"], "1e5": values, "6e5": found["6e5"]}
+    yield from _beside(chosen, columns, lambda inside: "" if inside else "*")
+
+
+def _beside(
+    rows: Iterable[CellObservation],
+    columns: Mapping[str, Mapping[str, float]],
+    mark: Callable[[bool], str],
+) -> Iterator[str]:
+    """Yield rows read in several cells beside each other, marked by whether they are inside."""
+    cells = (
+        (
+            row.quantity,
+            _range(row),
+            *(_number(v[row.id]) + mark(is_inside(row, v[row.id])) for v in columns.values()),
         )
-        yield f"| {row.quantity} | {_range(row)} | {cells} |"
+        for row in rows
+    )
+    yield from markdown_table(("observation", "range", *columns), cells)
 
 
 def _other_number(cxcr4_per_cell: float) -> DishOf:

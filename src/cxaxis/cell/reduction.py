@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -25,20 +24,29 @@ from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.ids import did_you_mean
 from cxaxis.knowledge.response_box import load_response_box, load_response_outputs
+from cxaxis.models.compose import COEFFICIENTS, RESPONSES, generated_folder
+from cxaxis.models.responses import (
+    COEFFICIENT_FILE,
+    SHIFT_FILE,
+    TABLED,
+    coefficient_file,
+    response_coefficients,
+    wiring_label,
+)
 from cxaxis.models.wiring import Wiring
 
 COMMAND: Final = "python -m cxaxis.cell.reduce"
-COEFFICIENT_FILE: Final = "response_coefficients.tsv"
 ERROR_FILE: Final = "response_errors.tsv"
-ANTIMONY_FILE: Final = "cell_response.ant"
+ANTIMONY_FILE: Final = f"{RESPONSES}.ant"
+DECLARATION_FILE: Final = f"{COEFFICIENTS}.ant"
 KERNEL_FILE: Final = "response_kernel.py"
-TABLED: Final = "tabled"
-DEFAULT: Final = "default"
 
 
-def generated_folder() -> Path:
-    """Return the folder of the committed response functions."""
-    return Path(str(resources.files("cxaxis.cell"))) / "generated"
+def generated_file(name: str) -> Path:
+    """Return the path of a committed file: models read theirs from their own folder."""
+    if name in (COEFFICIENT_FILE, SHIFT_FILE, ANTIMONY_FILE, DECLARATION_FILE):
+        return generated_folder() / name
+    return Path(str(resources.files("cxaxis.cell"))) / "generated" / name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +56,7 @@ class ResponseFunctions:
     Attributes
     ----------
     wiring
-        ``default``, or the one option that differs, such as ``heterodimer=blunts_gi``.
+        ``default``, or the options that differ and matter, such as ``heterodimer=blunts_gi``.
     draw
         ``tabled`` or the number of a draw of the posterior.
     coefficients
@@ -104,7 +112,8 @@ def load_responses(wiring: Wiring | None = None, draw: int | None = None) -> Res
     Parameters
     ----------
     wiring
-        Rival mechanisms, at most one of those that matter here other than the default.
+        Rival mechanisms. Sets are made for one option at a time; where several that matter
+        differ from the default, each output takes the set of the option that acts on it most.
     draw
         Number of a draw of the posterior; None takes the tabled values.
 
@@ -113,52 +122,20 @@ def load_responses(wiring: Wiring | None = None, draw: int | None = None) -> Res
     ModelValueError
         If there is no such set.
     """
-    sets = _sets()
-    label = _label(wiring or Wiring(), {name for name, _ in sets})
-    key = label, TABLED if draw is None else str(draw)
-    if key not in sets:
-        draws = sorted({number for name, number in sets if name == label})
-        wirings = sorted({name for name, _ in sets})
-        msg = (
-            f"there are no response functions for wiring {label}, draw {key[1]}. "
-            f"Wirings: {', '.join(wirings)}; draws of this one: {', '.join(draws) or 'none'}. "
-            f"Others are made by {COMMAND} --draws N."
-        )
-        raise ModelValueError(msg)
+    chosen = wiring or Wiring()
+    number = TABLED if draw is None else str(draw)
+    numbers = response_coefficients(chosen, number)
     inputs, outputs = load_response_box(), load_response_outputs()
+    if tuple(numbers) != coefficient_names(outputs):
+        msg = f"{coefficient_file()} was made for other outputs. Run: {COMMAND}"
+        raise ModelValueError(msg)
+    coefficients = np.array(list(numbers.values()))
     return ResponseFunctions(
-        wiring=label,
-        draw=key[1],
-        coefficients=sets[key],
-        _fit=fit_from(sets[key], inputs, outputs),
+        wiring=wiring_label(chosen),
+        draw=number,
+        coefficients=coefficients,
+        _fit=fit_from(coefficients, inputs, outputs),
     )
-
-
-def _label(wiring: Wiring, known: set[str]) -> str:
-    """Return the name of a wiring's set; options that matter nowhere here leave the default."""
-    plain = asdict(Wiring())
-    matter = {name.partition("=")[0] for name in known}
-    changed = [
-        f"{name}={option}"
-        for name, option in asdict(wiring).items()
-        if name in matter and option != plain[name]
-    ]
-    return ";".join(changed) or DEFAULT
-
-
-@lru_cache(maxsize=1)
-def _sets() -> Mapping[tuple[str, str], FloatArray]:
-    path = generated_folder() / COEFFICIENT_FILE
-    expected = ["wiring", "draw", *coefficient_names(load_response_outputs())]
-    with path.open(encoding="utf-8", newline="") as handle:
-        rows = csv.reader((line for line in handle if not line.startswith("#")), delimiter="\t")
-        header = next(rows, [])
-        if header != expected:
-            msg = f"{path} was made for other outputs. Run: {COMMAND}"
-            raise ModelValueError(msg)
-        return MappingProxyType(
-            {(row[0], row[1]): np.array([float(cell) for cell in row[2:]]) for row in rows}
-        )
 
 
 def header_hash(path: Path) -> str | None:

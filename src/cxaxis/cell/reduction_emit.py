@@ -1,4 +1,4 @@
-"""One form, two languages: Antimony functions with a submodel, and the source of a kernel.
+"""One form, two languages: Antimony functions with submodels, and the source of a kernel.
 
 Engines write out an assignment rule wherever it is used; the arguments of a function are worked
 out once. In the Antimony text each output is therefore one call of a function of the logarithms of
@@ -12,13 +12,12 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from cxaxis.cell.reduction_form import coefficient_names, fitted_outputs, terms_of
+from cxaxis.cell.reduction_form import coefficient_names, fitted_outputs
 from cxaxis.knowledge.response_box import ResponseInput, ResponseOutput
+from cxaxis.models.compose import COEFFICIENTS, RESPONSES
+from cxaxis.models.responses import PREFIX
 
 KERNEL: Final = "cell_response"
-SUBMODEL: Final = "cell_response"
-# Names of the submodel carry a prefix: a model that joins it may have them already.
-PREFIX: Final = "response_"
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 Inputs = Mapping[str, ResponseInput]
@@ -79,7 +78,7 @@ def kernel_source(inputs: Inputs, outputs: Outputs, header: str) -> str:
                     lines.append(f"    {drivers[text]} = log({_renamed(text, names)})")
             n_driver = len(item.via)
             above, below = [], []
-            for j in range(terms_of(item)):
+            for j in range(item.n_term):
                 power = " + ".join(
                     f"coefficients[{at + 1 + k}] * {drivers[text]}"
                     for k, text in enumerate(item.via)
@@ -96,8 +95,8 @@ def kernel_source(inputs: Inputs, outputs: Outputs, header: str) -> str:
 def antimony_source(inputs: Inputs, outputs: Outputs, header: str) -> str:
     """Return the functions in Antimony, and a submodel with one port for each input.
 
-    Coefficients are declared as inputs of the submodel, so that each wiring, draw or patient may
-    set its own. Concentrations within are numbers of nM.
+    The submodel may stand in a model several times. Coefficients are those of
+    `coefficient_source`, shared by all. Concentrations within are numbers of nM.
 
     Parameters
     ----------
@@ -110,20 +109,17 @@ def antimony_source(inputs: Inputs, outputs: Outputs, header: str) -> str:
     names |= {name: PREFIX + name for name in outputs}
     fitted = fitted_outputs(outputs)
     lines = [
-        *(f"// {line}" for line in header.splitlines()),
+        *_marked(header),
         "// Response functions of one cell: shares of full scale at constant inputs.",
         f"function {PREFIX}clamped(x, low, high)",
         "  piecewise(low, x < low, high, x > high, x)",
         "end",
     ]
-    for n_term in sorted({terms_of(item) for item in fitted.values()}):
+    for n_term in sorted({item.n_term for item in fitted.values()}):
         lines += _mean_function(n_term)
-    for shape in sorted({(terms_of(item), len(item.via)) for item in fitted.values()}):
+    for shape in sorted({(item.n_term, len(item.via)) for item in fitted.values()}):
         lines += _ratio_function(*shape)
-    lines.append(f"model {SUBMODEL}({', '.join(inputs)})")
-    declared = [f"{edge}_{name}" for name in inputs for edge in ("low", "high")]
-    declared += coefficient_names(outputs)
-    lines += [f"  {PREFIX}{name} has dimensionless;  {PREFIX}{name} = 0;" for name in declared]
+    lines.append(f"model {RESPONSES}({', '.join(inputs)})")
     for name, item in inputs.items():
         unit = "dimensionless" if item.unit == "1" else item.unit
         edges = f"{PREFIX}low_{name}, {PREFIX}high_{name}"
@@ -134,10 +130,36 @@ def antimony_source(inputs: Inputs, outputs: Outputs, header: str) -> str:
             continue
         logs = [f"ln({_with_units(_renamed(text, names))})" for text in output.via]
         numbers = [f"{PREFIX}{number}" for number in coefficient_names({name: output})]
-        shape = terms_of(output), len(output.via)
+        shape = output.n_term, len(output.via)
         call = f"{_ratio_name(*shape)}({', '.join([*logs, *numbers])})"
         lines.append(_rule(names[name], call))
     return "\n".join([*lines, "end", ""])
+
+
+def coefficient_source(inputs: Inputs, outputs: Outputs, header: str) -> str:
+    """Return a submodel without ports that declares the coefficients and the edges of the box.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Of the response functions.
+    header
+        Lines for the head of the file, without comment signs.
+    """
+    declared = [f"{edge}_{name}" for name in inputs for edge in ("low", "high")]
+    declared += coefficient_names(outputs)
+    lines = [
+        *_marked(header),
+        "// Coefficients of the response functions and edges of their box.",
+        f"model {COEFFICIENTS}()",
+        *(f"  {PREFIX}{name} has dimensionless;" for name in declared),
+        "end",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _marked(header: str) -> list[str]:
+    return [f"// {line}" for line in header.splitlines()]
 
 
 def _rule(name: str, formula: str) -> str:

@@ -24,9 +24,6 @@ N_FIT: Final = 2048
 # Further points that no fit sees and that choose among fits.
 CHOICE_SEED: Final = 1024
 N_CHOICE: Final = 1024
-# Terms by number of drivers.
-N_TERM: Final = {1: 8, 2: 10, 3: 12}
-N_TERM_OF_MANY: Final = 14
 _N_START: Final = 4
 _FIRST_STEPS: Final = 40
 _COLD_STEPS: Final = 150
@@ -128,14 +125,14 @@ def fit_responses(
         low, high = logs.min(axis=0), logs.max(axis=0)
         middle, half = (high + low) / 2, np.maximum((high - low) / 2, 1e-9)
         before = None if start is None else start.ratios[name].unscaled(middle, half)
-        found = _fit((logs - middle) / half, shares[:, k], n_fit, before)
+        found = _fit((logs - middle) / half, shares[:, k], item.n_term, n_fit, before)
         ratios[name] = _rounded(found.rescaled(middle, half))
         values[name] = ratios[name].at(logs)
     return ResponseFit(inputs=rest.inputs, outputs=rest.outputs, ratios=ratios)
 
 
 def _fit(
-    scaled: FloatArray, share: FloatArray, n_fit: int, before: PowerRatio | None
+    scaled: FloatArray, share: FloatArray, n_term: int, n_fit: int, before: PowerRatio | None
 ) -> PowerRatio:
     """Return the ratio fitted to the first points, chosen by all of them."""
     near, known = scaled[:n_fit], share[:n_fit]
@@ -146,7 +143,6 @@ def _fit(
     found = []
     if before is not None:
         found.append(fitted(near, known, before, n_step=_WARM_STEPS, n_round=_WARM_ROUNDS))
-    n_term = N_TERM.get(scaled.shape[1], N_TERM_OF_MANY)
     rng = np.random.default_rng(FIT_SEED)
     for _ in range(_MOST_TRIES):
         if found and worst(found[-1]) < _GOOD:
@@ -178,11 +174,6 @@ def _cut(values: FloatArray) -> FloatArray:
     return np.array([float(text) for text in texts]).reshape(values.shape)
 
 
-def terms_of(item: ResponseOutput) -> int:
-    """Return the number of terms of an output's function."""
-    return N_TERM.get(len(item.via), N_TERM_OF_MANY)
-
-
 def fitted_outputs(outputs: Mapping[str, ResponseOutput]) -> dict[str, ResponseOutput]:
     """Return the outputs that have a function of their own."""
     return {name: item for name, item in outputs.items() if not item.is_given}
@@ -193,7 +184,7 @@ def coefficient_names(outputs: Mapping[str, ResponseOutput]) -> tuple[str, ...]:
     names: list[str] = []
     for name, item in fitted_outputs(outputs).items():
         n_driver = len(item.via)
-        for j in range(terms_of(item)):
+        for j in range(item.n_term):
             names.append(f"{name}_offset_{j}")
             names += [f"{name}_power_{j}_{k}" for k in range(n_driver)]
             names.append(f"{name}_level_{j}")
@@ -219,9 +210,8 @@ def fit_from(
     begin = 0
     for name, item in fitted_outputs(outputs).items():
         n_driver = len(item.via)
-        n_term = terms_of(item)
-        end = begin + n_term * (n_driver + 2)
-        table = coefficients[begin:end].reshape(n_term, n_driver + 2)
+        end = begin + item.n_term * (n_driver + 2)
+        table = coefficients[begin:end].reshape(item.n_term, n_driver + 2)
         ratios[name] = PowerRatio(offsets=table[:, 0], powers=table[:, 1:-1], levels=table[:, -1])
         begin = end
     return ResponseFit(inputs=inputs, outputs=outputs, ratios=ratios)
