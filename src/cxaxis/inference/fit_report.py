@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Final
 
+from cxaxis.core.markdown import markdown_table
 from cxaxis.inference.fit_files import CellCalibration, FittedParameter
 from cxaxis.inference.uncertainty import NOT_LEARNED, PROFILE_RISE
-from cxaxis.knowledge.cell_fit import load_cell_fit
+from cxaxis.knowledge.cell_fit import Point, load_cell_fit
 from cxaxis.knowledge.cell_observations import load_cell_observations
 from cxaxis.knowledge.posteriors import COMMAND
 
@@ -112,18 +113,24 @@ def _parameters(fit: CellCalibration) -> Iterator[str]:
         "judged by the curvature."
     )
     yield ""
-    yield (
-        "| parameter | unit | value | prior median | prior spread | posterior spread | of draws "
-        "| ratio | identifiable | 95 % by profile |"
-    )
-    yield "|---|---|---|---|---|---|---|---|---|---|"
-    for item in fit.parameters:
-        ratio = f"{item.ratio:.2f}" + ("" if item.is_learned else " not learned")
-        yield (
-            f"| {item.id} | {item.unit} | {item.value:.4g} | {item.prior_median:.3g} "
-            f"| {item.prior_sd:.2f} | {item.laplace_sd:.2f} | {item.draw_sd:.2f} | {ratio} "
-            f"| {item.identifiable} | {_interval(item)} |"
+    spreads = ("prior spread", "posterior spread", "of draws", "ratio")
+    header = ("parameter", "unit", "value", "prior median", *spreads, "identifiable")
+    rows = (
+        (
+            item.id,
+            item.unit,
+            f"{item.value:.4g}",
+            f"{item.prior_median:.3g}",
+            f"{item.prior_sd:.2f}",
+            f"{item.laplace_sd:.2f}",
+            f"{item.draw_sd:.2f}",
+            f"{item.ratio:.2f}" + ("" if item.is_learned else " not learned"),
+            item.identifiable,
+            _interval(item),
         )
+        for item in fit.parameters
+    )
+    yield from markdown_table((*header, "95 % by profile"), rows)
 
 
 def _interval(item: FittedParameter) -> str:
@@ -144,20 +151,28 @@ def _points(fit: CellCalibration) -> Iterator[str]:
         "the text gives."
     )
     yield ""
-    yield "| read-out | cell | setting | CXCL12 (nM) | min | value | sd | model | off by | source |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
     found = {item.id: item for item in fit.points}
-    for name, point in tables.points.items():
+
+    def cells(name: str, point: Point) -> Sequence[str]:
         item = found[name]
-        readout = tables.readouts[point.readout]
-        sd = f"{item.sd:g}" + (" (ln)" if readout.noise == "log-normal" else "")
+        is_log = tables.readouts[point.readout].noise == "log-normal"
         off = f"{item.residual:+.1f}"
-        setting = ", ".join(f"{key} = {value:g}" for key, value in point.setting.items())
-        yield (
-            f"| {point.readout} | {point.context} | {setting} | {point.cxcl12_nM:g} "
-            f"| {point.time_min:.3g} | {item.measured:g} | {sd} | {item.model:.3g} "
-            f"| {f'**{off}**' if abs(item.residual) > _FAR else off} | {', '.join(point.source)} |"
+        return (
+            point.readout,
+            point.context,
+            ", ".join(f"{key} = {value:g}" for key, value in point.setting.items()),
+            f"{point.cxcl12_nM:g}",
+            f"{point.time_min:.3g}",
+            f"{item.measured:g}",
+            f"{item.sd:g}" + (" (ln)" if is_log else ""),
+            f"{item.model:.3g}",
+            f"**{off}**" if abs(item.residual) > _FAR else off,
+            ", ".join(point.source),
         )
+
+    header = ("read-out", "cell", "setting", "CXCL12 (nM)", "min", "value", "sd", "model")
+    rows = (cells(name, point) for name, point in tables.points.items())
+    yield from markdown_table((*header, "off by", "source"), rows)
 
 
 def _starts(fit: CellCalibration) -> Iterator[str]:
@@ -168,13 +183,18 @@ def _starts(fit: CellCalibration) -> Iterator[str]:
         "The last column is the largest distance of one parameter from the best place."
     )
     yield ""
-    yield "| start | misfit there | misfit at the end | steps | farthest (prior sd) |"
-    yield "|---|---|---|---|---|"
-    for item in fit.starts:
-        yield (
-            f"| {item.start.replace('_', ' ')} | {item.misfit_at_start:.4g} | {item.misfit:.2f} "
-            f"| {item.evaluations} | {item.largest_shift_sd:.2f} |"
+    header = ("start", "misfit there", "misfit at the end", "steps", "farthest (prior sd)")
+    rows = (
+        (
+            item.start.replace("_", " "),
+            f"{item.misfit_at_start:.4g}",
+            f"{item.misfit:.2f}",
+            item.evaluations,
+            f"{item.largest_shift_sd:.2f}",
         )
+        for item in fit.starts
+    )
+    yield from markdown_table(header, rows)
 
 
 def _features(fit: CellCalibration) -> Iterator[str]:
@@ -190,20 +210,20 @@ def _features(fit: CellCalibration) -> Iterator[str]:
         f"in at least {_OFTEN * 100:g} % of the draws. Held-out rows took no part in the fit."
     )
     yield ""
-    yield (
-        "| observation | role | range | best | 5-95 % of draws | draws inside "
-        "| draws with a value |"
-    )
-    yield "|---|---|---|---|---|---|---|"
-    for item in found:
-        row = rows[item.id]
-        yield (
-            f"| {row.quantity} | {item.role.replace('_', ' ')} | {row.low:g} to {row.high:g} "
-            f"{'' if row.unit == '1' else row.unit} | {_number(item.value)} "
-            f"| {_number(item.draw_low)} to {_number(item.draw_high)} "
-            f"| {item.share_inside * 100:.0f} % "
-            f"| {item.share_read * 100:.0f} % |"
+    header = ("observation", "role", "range", "best", "5-95 % of draws", "draws inside")
+    cells = (
+        (
+            row.quantity,
+            item.role.replace("_", " "),
+            f"{row.low:g} to {row.high:g} {'' if row.unit == '1' else row.unit}",
+            _number(item.value),
+            f"{_number(item.draw_low)} to {_number(item.draw_high)}",
+            f"{item.share_inside * 100:.0f} %",
+            f"{item.share_read * 100:.0f} %",
         )
+        for item, row in ((item, rows[item.id]) for item in found)
+    )
+    yield from markdown_table((*header, "draws with a value"), cells)
 
 
 def _number(value: float) -> str:

@@ -28,6 +28,7 @@ from cxaxis.knowledge.drugs import cited_evidence, read_drugs
 from cxaxis.knowledge.evidence import Evidence, Reference, read_evidence, read_references
 from cxaxis.knowledge.expectations import Expectation, read_expectations
 from cxaxis.knowledge.hazard_ratios import HazardRatio, read_hazard_ratios
+from cxaxis.knowledge.ihc_cutoffs import IhcCutoff, read_ihc_cutoffs
 from cxaxis.knowledge.isotopes import Isotope, read_isotopes
 from cxaxis.knowledge.isotopes import cited_evidence as cited_by_isotope
 from cxaxis.knowledge.parameters import Parameters, read_parameters
@@ -69,6 +70,7 @@ class Knowledge:
     cell_observations: Mapping[str, CellObservation]
     cell_fit: CellFit
     hazard_ratios: Mapping[str, HazardRatio]
+    ihc_cutoffs: Mapping[str, IhcCutoff]
 
 
 Check = Callable[[Knowledge], Iterator[Finding]]
@@ -86,8 +88,8 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         ``caveats.tsv``, ``contradictions.tsv``, ``registry.tsv``, ``audits.tsv``,
         ``expectations.tsv``, ``waits.tsv``, ``antagonist_classes.tsv``, ``cell_contexts.tsv``,
         ``cell_observations.tsv``, ``cell_readouts.tsv``, ``cell_points.tsv``,
-        ``cell_priors.tsv`` and ``hazard_ratios.tsv``; None reads the folder that ships with the
-        package.
+        ``cell_priors.tsv``, ``hazard_ratios.tsv`` and ``ihc_cutoffs.tsv``; None reads the folder
+        that ships with the package.
     """
 
     def path(name: str) -> Path | None:
@@ -141,6 +143,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
     hazard_ratios, on_hazard_ratios = read_hazard_ratios(
         path("hazard_ratios.tsv"), evidence=evidence, references=references
     )
+    ihc_cutoffs, on_ihc_cutoffs = read_ihc_cutoffs(path("ihc_cutoffs.tsv"), evidence=evidence)
     knowledge = Knowledge(
         references=references,
         evidence=evidence,
@@ -163,6 +166,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         cell_observations=observations,
         cell_fit=cell_fit,
         hazard_ratios=hazard_ratios,
+        ihc_cutoffs=ihc_cutoffs,
     )
     return knowledge, (
         *on_references,
@@ -186,6 +190,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         *on_observations,
         *on_cell_fit,
         *on_hazard_ratios,
+        *on_ihc_cutoffs,
     )
 
 
@@ -224,6 +229,7 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
         *((item.id, item.where) for item in knowledge.cell_fit.readouts.values()),
         *((item.id, item.where) for item in knowledge.cell_fit.points.values()),
         *((item.id, item.where) for item in knowledge.hazard_ratios.values()),
+        *((item.id, item.where) for item in knowledge.ihc_cutoffs.values()),
     ]
     for identity, where in wheres:
         if identity in first:
@@ -446,6 +452,8 @@ def _citations(knowledge: Knowledge) -> Iterator[tuple[str, tuple[str, str]]]:
     for point in knowledge.cell_fit.points.values():
         for item in point.source:
             yield item, (point.id, point.where)
+    for cutoff in knowledge.ihc_cutoffs.values():
+        yield cutoff.evidence, (cutoff.id, cutoff.where)
 
 
 def _some(ids: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Records of drugs and radiotherapy, strict enough to read a user's file into."""
+"""Records of drugs, radiotherapy and surgery, strict enough to read a user's file into."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ DrugClass = Literal[
     "checkpoint_antibody",
     "antimalarial",
     "radiotherapy",
+    "surgery",
 ]
 ReviewClass = Literal["non_peptide", "small_peptide", "antibody", "modified_cxcl12", "other"]
 """The review's four classes of CXCR4 antagonist, and what falls outside them."""
@@ -53,7 +54,7 @@ Action = Literal[
     "ligand_analogue",
 ]
 """What an agent does to the receptor or its ligand."""
-Route = Literal["subcutaneous", "intravenous", "oral", "external_beam"]
+Route = Literal["subcutaneous", "intravenous", "oral", "external_beam", "operation"]
 Standing = Literal["none", "orphan", "in_trial", "approved"]
 
 WEEKDAYS: Final = 5
@@ -242,7 +243,7 @@ class Regulatory(_Record):
 
 
 class Drug(_Record):
-    """A drug or radiotherapy, as read from its file.
+    """A drug, radiotherapy or surgery, as read from its file.
 
     Attributes
     ----------
@@ -259,7 +260,7 @@ class Drug(_Record):
     action
         What it does to CXCR4 or CXCL12; empty for agents that bind neither.
     molar_mass
-        None for radiotherapy, and where nothing is known of an agent without targets.
+        None for procedures, and where nothing is known of an agent without targets.
     target
         SBML id that receives the dose, by route; empty for an agent without a place in a model.
     waits_for

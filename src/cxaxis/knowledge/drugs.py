@@ -1,4 +1,4 @@
-"""Drugs and radiotherapy: one YAML file each, read into frozen records.
+"""Drugs, radiotherapy and surgery: one YAML file each, read into frozen records.
 
 A drug says where its dose goes in the models, or for what part of a model it waits, in which
 units it is prescribed, which named regimens it has, what regulators have said of it, and what is
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from cxaxis.core.errors import Finding, error, raise_on_errors
 from cxaxis.core.ids import did_you_mean
+from cxaxis.knowledge.dose_units import PROCEDURE_UNITS
 from cxaxis.knowledge.drug_properties import property_faults
 from cxaxis.knowledge.drug_records import Action, Drug, Regimen
 from cxaxis.knowledge.evidence import Evidence, citation_findings, load_evidence
@@ -149,7 +150,7 @@ def _drug_findings(
 
 def _place_findings(drug: Drug, document: LocatedDocument) -> Iterator[Finding]:
     """Yield what is wrong with where and in what unit a dose goes."""
-    is_radiotherapy = drug.drug_class == "radiotherapy"
+    procedure = PROCEDURE_UNITS.get(drug.drug_class)
     if drug.target and drug.waits_for is not None:
         message = (
             f"{drug.id}: has a target and waits for {drug.waits_for!r}. Keep target if a model "
@@ -162,17 +163,18 @@ def _place_findings(drug: Drug, document: LocatedDocument) -> Iterator[Finding]:
             "or which part of the model it waits for."
         )
         yield error("DRUG009", document.where(), message)
-    if drug.molar_mass is None and drug.target and not is_radiotherapy:
+    if drug.molar_mass is None and drug.target and procedure is None:
         message = f"{drug.id}: molar_mass is missing. Doses in mass need it to become nmol."
         yield error("DRUG004", document.where(), message)
-    if drug.molar_mass is not None and is_radiotherapy:
-        message = f"{drug.id}: molar_mass makes no sense for radiotherapy. Remove it."
+    if drug.molar_mass is not None and procedure is not None:
+        message = f"{drug.id}: molar_mass makes no sense for {drug.drug_class}. Remove it."
         yield error("DRUG004", document.where(("molar_mass",)), message)
     for index, unit in enumerate(drug.dose_units):
-        if (unit == "Gy") != is_radiotherapy:
+        fits = unit == procedure if procedure else unit not in PROCEDURE_UNITS.values()
+        if not fits:
             message = (
                 f"{drug.id}: dose unit {unit!r} does not fit class {drug.drug_class!r}. "
-                "Radiotherapy is given in Gy, drugs in mass."
+                "Radiotherapy is given in Gy, surgery in resection, drugs in mass."
             )
             yield error("DRUG005", document.where(("dose_units", index)), message)
 

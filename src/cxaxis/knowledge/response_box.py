@@ -34,7 +34,9 @@ INPUT_COLUMNS: Final = (
     "name",
     "note",
 )
-OUTPUT_COLUMNS: Final = ("id", "quantity", "full_scale", "via", "name", "note")
+#: Terms without which a function is a constant.
+MIN_TERM: Final = 2
+OUTPUT_COLUMNS: Final = ("id", "quantity", "full_scale", "via", "terms", "name", "note")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,8 @@ class ResponseOutput:
     via
         Positive formulas, in inputs and outputs that stand before it, on which the output depends;
         or one formula after ``=`` that gives it.
+    n_term
+        Terms of its function: as few as keep its error within bounds. 0 where a formula gives it.
     name, note
         What it is and what the scale means.
     where
@@ -99,6 +103,7 @@ class ResponseOutput:
     quantity: str
     full_scale: str
     via: tuple[str, ...]
+    n_term: int
     name: str
     note: str
     where: str
@@ -178,6 +183,7 @@ def _output(row: Row) -> ResponseOutput:
         quantity=row["quantity"],
         full_scale=row["full_scale"],
         via=split_ids(row["via"]),
+        n_term=int(row["terms"] or 0),
         name=row["name"],
         note=row["note"],
         where=row.where,
@@ -203,3 +209,11 @@ def _output_findings(row: Row) -> Iterator[Finding]:
     for column in ("quantity", "full_scale", "via", "name", "note"):
         if not row[column]:
             yield bad_cell("ROUT001", row, column, "Fill it in.")
+    given = row["via"].startswith("=")
+    if not (row["terms"] == "" if given else _is_count(row["terms"])):
+        cure = "A formula has none; leave it empty." if given else "Give a whole number, 2 or more."
+        yield bad_cell("ROUT002", row, "terms", cure)
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and int(text) >= MIN_TERM

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Literal
 
+from cxaxis.core.cache import cache_directory
 from cxaxis.core.errors import CxaxisError, ModelValueError
 from cxaxis.core.hashing import sha256_text
 from cxaxis.core.ids import did_you_mean
 from cxaxis.core.units import conversion_factor
 from cxaxis.knowledge.parameters import Parameter, load_parameters
+from cxaxis.models.agents import default_rows
 from cxaxis.models.compose import Composition, compose
+from cxaxis.models.responses import coefficient_file, response_constants
 from cxaxis.models.wiring import Wiring
 
 ModelName = Literal[
     "patient",
     "receptor_bench",
+    "marrow_bench",
+    "drug_bench",
+    "pharmacy_bench",
     "cell",
     "cell_receptor_bench",
     "cell_expression_bench",
@@ -27,6 +34,9 @@ ModelName = Literal[
 TIME_UNIT: Final[dict[str, str]] = {
     "patient": "day",
     "receptor_bench": "second",
+    "marrow_bench": "day",
+    "drug_bench": "day",
+    "pharmacy_bench": "day",
     "cell": "second",
     "cell_receptor_bench": "second",
     "cell_expression_bench": "second",
@@ -72,10 +82,15 @@ class Model:
         Unit of every quantity of the model, as text.
     inputs
         Constants set for each patient (draws, untreated signals), not by a row.
+    coefficients
+        Constants of the cell's response functions: values of their own table, the same for
+        every patient.
     species
         Species that reactions change.
     states
         Everything with a differential equation: species, then rate rules.
+    flags
+        What only events change, such as whether a metastasis is there.
     """
 
     name: str
@@ -86,8 +101,10 @@ class Model:
     factors: Mapping[str, float] = field(repr=False)
     units: Mapping[str, str] = field(repr=False)
     inputs: frozenset[str] = field(repr=False)
+    coefficients: frozenset[str] = field(repr=False, default=frozenset())
     species: tuple[str, ...]
     states: tuple[str, ...]
+    flags: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -110,6 +127,8 @@ def bind_constants(
 ) -> dict[str, str]:
     """Return the parameter row of each constant; an instance's own row wins over the bare id.
 
+    A constant of a slot takes the row of the slot's own agent (`cxaxis.models.agents`).
+
     Raises
     ------
     ModelBuildError
@@ -121,7 +140,8 @@ def bind_constants(
     for constant, candidates in composition.constants.items():
         if constant in switches:
             continue
-        row = next((name for name in candidates if name in parameters), None)
+        rows = (row for name in candidates for row in default_rows(name))
+        row = next((name for name in rows if name in parameters), None)
         if row is None:
             orphans.append(constant)
         else:
@@ -150,10 +170,15 @@ def _unit_text(definition: Any) -> str:
 def _model_units(model: Any) -> dict[str, str]:
     """Return the unit of every species, compartment and parameter of a libSBML model."""
     found = {}
+    # Deriving a unit walks the whole model: once for each name of a unit is enough.
+    known: dict[str, str] = {}
     for collection in (model.getListOfParameters(), model.getListOfCompartments()):
         for index in range(collection.size()):
             item = collection.get(index)
-            found[item.getId()] = _unit_text(item.getDerivedUnitDefinition())
+            unit = item.getUnits()
+            if not unit or unit not in known:
+                known[unit] = _unit_text(item.getDerivedUnitDefinition())
+            found[item.getId()] = known[unit]
     for index in range(model.getNumSpecies()):
         species = model.getSpecies(index)
         found[species.getId()] = _unit_text(species.getDerivedUnitDefinition())
@@ -183,6 +208,58 @@ def consistency_messages(sbml: str) -> list[str]:
     ]
 
 
+@cache
+def _complaints(sbml: str) -> tuple[str, ...]:
+    """Return the messages of one text; values, which differ between builds, do not bear on them.
+
+    Response functions take the unit checks seconds. A text that has passed is therefore not
+    checked again: the cache keeps its hash.
+    """
+    import libsbml
+
+    passed = sha256_text(f"libsbml {libsbml.getLibSBMLDottedVersion()}\n{sbml}")
+    mark = cache_directory() / "sound_models" / passed
+    if mark.is_file():
+        return ()
+    messages = tuple(consistency_messages(sbml))
+    if not messages:
+        # A cache that cannot be written is done without.
+        with suppress(OSError):
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
+    return messages
+
+
+@cache
+def _units(sbml: str) -> Mapping[str, str]:
+    """Return the unit of every quantity of an SBML text."""
+    import libsbml
+
+    # The document owns the model.
+    document = libsbml.readSBMLFromString(sbml)
+    return _model_units(document.getModel())
+
+
+def _coefficients(composition: Composition, wiring: Wiring) -> dict[str, float]:
+    """Return the values of the constants of the response functions.
+
+    Raises
+    ------
+    ModelBuildError
+        If their table lacks any.
+    """
+    if not composition.coefficients:
+        return {}
+    given = response_constants(wiring)
+    if missing := sorted(composition.coefficients - given.keys()):
+        msg = (
+            f"{composition.name}: {coefficient_file()} has no {', '.join(missing[:3])} "
+            f"({len(missing)} missing). Run: python -m cxaxis.cell.reduce"
+        )
+        raise ModelBuildError(msg)
+    return {name: given[name] for name in sorted(composition.coefficients)}
+
+
 def _species(model: Any) -> tuple[str, ...]:
     """Return the ids of the species that reactions may change."""
     every = (model.getSpecies(index) for index in range(model.getNumSpecies()))
@@ -195,6 +272,16 @@ def _rate_rules(model: Any) -> tuple[str, ...]:
     """Return the ids that a rate rule changes."""
     rules = (model.getRule(index) for index in range(model.getNumRules()))
     return tuple(rule.getVariable() for rule in rules if rule.isRate())
+
+
+def _flags(model: Any) -> tuple[str, ...]:
+    """Return the ids that events change and nothing else does."""
+    changed = {
+        event.getEventAssignment(j).getVariable(): None
+        for event in (model.getEvent(i) for i in range(model.getNumEvents()))
+        for j in range(event.getNumEventAssignments())
+    }
+    return tuple(name for name in changed if name not in _species(model) + _rate_rules(model))
 
 
 def build(
@@ -230,20 +317,22 @@ def build(
     composition = compose(name, time_unit=TIME_UNIT[name])
     bindings = bind_constants(composition, rows, chosen)
 
-    document = libsbml.readSBMLFromString(_antimony_to_sbml(composition.text))
+    plain = _antimony_to_sbml(composition.text)
+    if complaints := _complaints(plain):
+        raise ModelBuildError("\n".join(complaints))
+    document = libsbml.readSBMLFromString(plain)
     model = document.getModel()
-    units = _model_units(model)
+    units = _units(plain)
     factors = {
         constant: _factor(rows[row], units[constant], constant)
         for constant, row in bindings.items()
     }
     values = {constant: rows[row].value * factors[constant] for constant, row in bindings.items()}
     switches = {k: v for k, v in chosen.switches().items() if model.getParameter(k) is not None}
-    for constant, value in {**values, **switches}.items():
+    responses = _coefficients(composition, chosen)
+    for constant, value in {**values, **switches, **responses}.items():
         _set_value(model, constant, value)
     sbml = libsbml.writeSBMLToString(document)
-    if complaints := consistency_messages(sbml):
-        raise ModelBuildError("\n".join(complaints))
     return Model(
         name=name,
         sbml=sbml,
@@ -251,10 +340,13 @@ def build(
         wiring=chosen,
         bindings=bindings,
         factors=factors,
-        units=units,
+        # A copy of one's own; a read-only view could not go to another process.
+        units=dict(units),
         inputs=composition.inputs,
+        coefficients=composition.coefficients,
         species=_species(model),
         states=_species(model) + _rate_rules(model),
+        flags=_flags(model),
     )
 
 

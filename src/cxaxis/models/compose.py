@@ -5,6 +5,10 @@ instantiates submodels with ``instance: name(argument, ...);``. A submodel used 
 its bare ids; the ids that a repeated one declares become ``<instance>_<id>``. Ids that a
 submodel uses but does not declare belong to the rest of the model and must be declared
 there. libAntimony's own flattening is not used: it renames units and port compartments.
+
+Functions that stand before ``model`` come with the submodel. Of the cell's response functions
+(`ON_DEMAND`) a model takes only what the rest of it uses: there are many more of them than any
+one model needs.
 """
 
 from __future__ import annotations
@@ -14,20 +18,30 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
+from typing import Final
 
 from cxaxis.core.errors import CxaxisError
 from cxaxis.core.ids import did_you_mean
 
 TIME_UNITS = {"day": "(86400 second)", "second": "second"}
+#: Submodel of the cell's response functions, and that of their coefficients.
+RESPONSES: Final = "cell_response"
+COEFFICIENTS: Final = "cell_response_coefficients"
+#: Submodels of which only what the rest of a model uses is taken.
+ON_DEMAND: Final = frozenset({RESPONSES, COEFFICIENTS})
+#: Units that SBML takes for quantities of a model that state none.
+IMPLIED_UNITS: Final = frozenset({"substance", "extent", "volume", "time_unit"})
 
 _HEAD = re.compile(r"^model\s+(\w+)\s*\(([^)]*)\)\s*$(.*)^end\s*$", re.MULTILINE | re.DOTALL)
+_FUNCTION = re.compile(r"^function\s+(\w+)\s*\(.*?^end\s*$", re.MULTILINE | re.DOTALL)
 _INSTANCE = re.compile(r"^(\w+)\s*:\s*(\w+)\(([^)]*)\)$")
 _ARROW = re.compile(r"[-=]>")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _KEYWORDS = frozenset(
     (
         *("compartment", "species", "substanceOnly", "in", "has", "at", "identity", "isVersionOf"),
-        *("exp", "ln", "end", "J", "dimensionless", "item"),
+        *("exp", "ln", "end", "J", "dimensionless", "item", "piecewise", "time"),
     )
 )
 
@@ -38,11 +52,12 @@ class ModelSourceError(CxaxisError):
 
 @dataclass(frozen=True, kw_only=True)
 class Submodel:
-    """One parsed ``.ant`` file."""
+    """One parsed ``.ant`` file; ``functions`` are whole blocks by name."""
 
     name: str
     ports: tuple[str, ...]
     statements: tuple[str, ...]
+    functions: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,17 +72,37 @@ class Composition:
         Constant id in the flat model -> ids of parameter rows that may bind it, best first.
     inputs
         Constants with a literal default in the source: set for each patient, not by a row.
+    coefficients
+        Constants that the table of response functions gives; none of them in ``constants``.
     """
 
     name: str
     text: str
     constants: Mapping[str, tuple[str, ...]]
     inputs: frozenset[str]
+    coefficients: frozenset[str] = frozenset()
+
+
+def generated_folder() -> Path:
+    """Return the folder of what is generated: SBML, response functions and their coefficients."""
+    return Path(str(resources.files("cxaxis.models"))) / "generated"
 
 
 def read_source(file_name: str) -> str:
-    """Return the text of one packaged Antimony file."""
-    return (resources.files("cxaxis.models") / "antimony" / file_name).read_text("utf-8")
+    """Return the text of one packaged Antimony file, written or generated.
+
+    Raises
+    ------
+    ModelSourceError
+        If there is no such file.
+    """
+    folders = (resources.files("cxaxis.models") / "antimony", generated_folder())
+    for folder in folders:
+        if (folder / file_name).is_file():
+            return (folder / file_name).read_text("utf-8")
+    known = [item.name for folder in folders for item in folder.iterdir()]
+    msg = f"there is no {file_name!r}. {did_you_mean(file_name, known)}"
+    raise ModelSourceError(msg)
 
 
 def _statements(body: str) -> list[str]:
@@ -99,18 +134,30 @@ def parse_submodel(text: str) -> Submodel:
     Raises
     ------
     ModelSourceError
-        If the file is not exactly one ``model name(ports) ... end``.
+        If the file is not exactly one ``model name(ports) ... end``, with functions before it
+        or none.
     """
     match = _HEAD.search(text)
     if match is None:
         msg = "expected one 'model name(ports) ... end' in the file."
         raise ModelSourceError(msg)
     name, ports, body = match.groups()
+    before = text[: match.start()]
+    rest = re.sub(r"//[^\n]*", "", _FUNCTION.sub("", before)).strip()
+    if rest:
+        msg = f"model {name}: only functions may stand before it, not {rest[:60]!r}."
+        raise ModelSourceError(msg)
     return Submodel(
         name=name,
         ports=tuple(port.strip() for port in ports.split(",") if port.strip()),
         statements=tuple(_statements(body)),
+        functions=_functions(before),
     )
+
+
+def _functions(text: str) -> dict[str, str]:
+    """Return the function blocks of a text by name."""
+    return {found.group(1): found.group() for found in _FUNCTION.finditer(text)}
 
 
 def _declared(statement: str) -> list[str]:
@@ -233,14 +280,21 @@ def compose(name: str, *, time_unit: str) -> Composition:
     own, instances = _instantiate(top)
     flat = list(own)
     origin: dict[str, tuple[str, ...]] = {}
+    spare: list[str] = []
+    coefficients: set[str] = set()
     for instance in instances:
-        flat += [_rename(s, instance.names) for s in instance.submodel.statements]
+        kind = instance.submodel.name
+        statements = [_rename(s, instance.names) for s in instance.submodel.statements]
+        (spare if kind in ON_DEMAND else flat).extend(statements)
+        if kind == COEFFICIENTS:
+            coefficients.update(instance.origin)
         for full, bare in instance.origin.items():
             origin[full] = (full,) if full == bare else (full, bare)
+    flat += _wanted(spare, flat)
 
-    units = re.sub(r"\bTIME\b", TIME_UNITS[time_unit], read_source("units.ant"))
-    functions = read_source("functions.ant")
-    function_names = set(re.findall(r"^function (\w+)", functions, re.MULTILINE))
+    functions = _functions_of([top, *_kinds(instances)], flat)
+    function_names = set(_FUNCTION.findall(functions))
+    units = _units_of(time_unit, f"{functions} {' '.join(flat)}")
     declared = [item for statement in flat for item in _declared(statement)]
     repeated = [item for item, count in Counter(declared).items() if count > 1]
     doubled = [item for item in repeated if not _declared_with_kind(item, flat)]
@@ -259,12 +313,78 @@ def compose(name: str, *, time_unit: str) -> Composition:
     constants = {
         item: origin.get(item, (item,))
         for item in dict.fromkeys(declared)
-        if item not in species | labels | ruled | started | changed
+        if item not in species | labels | ruled | started | changed | coefficients
     }
     inputs = frozenset(started - species - ruled - changed - _computed(flat))
     body = "\n".join(f"  {statement};" for statement in flat)
     text = f"{functions}\nmodel *{name}()\n{units}\n{body}\nend\n"
-    return Composition(name=name, text=text, constants=constants, inputs=inputs)
+    return Composition(
+        name=name,
+        text=text,
+        constants=constants,
+        inputs=inputs,
+        coefficients=frozenset(coefficients & set(declared)),
+    )
+
+
+def _kinds(instances: list[_Instance]) -> list[Submodel]:
+    """Return each submodel once, in order of first use."""
+    return list({item.submodel.name: item.submodel for item in instances}.values())
+
+
+def _words(text: str) -> set[str]:
+    """Return the ids in a statement or a function, none of quotes and units of ``has``."""
+    return set(_WORD.findall(re.sub(r'"[^"]*"|\bhas \w+', " ", text)))
+
+
+def _wanted(spare: list[str], used: list[str]) -> list[str]:
+    """Return the spare statements whose ids others use, directly or through one another."""
+    uses: dict[str, set[str]] = {}
+    for statement in spare:
+        item = _subject(statement)
+        uses[item] = uses.get(item, set()) | _words(statement)
+    wanted: set[str] = set()
+    waiting = {word for statement in used for word in _words(statement)}
+    while waiting:
+        wanted |= waiting
+        waiting = {word for item in waiting & uses.keys() for word in uses[item]} - wanted
+    return [statement for statement in spare if _subject(statement) in wanted]
+
+
+def _subject(statement: str) -> str:
+    """Return the id that a statement is about, the first word in it."""
+    match = _WORD.search(statement)
+    return match.group() if match else ""
+
+
+def _functions_of(submodels: list[Submodel], used: list[str]) -> str:
+    """Return the functions that statements use, as text: common ones and those of submodels.
+
+    Raises
+    ------
+    ModelSourceError
+        If two of one name differ.
+    """
+    blocks = _functions(read_source("functions.ant"))
+    for submodel in submodels:
+        for name, block in submodel.functions.items():
+            if blocks.setdefault(name, block) != block:
+                msg = f"{submodel.name}.ant: another file has a different function {name!r}."
+                raise ModelSourceError(msg)
+    wanted: set[str] = set()
+    waiting = {word for statement in used for word in _words(statement)} & blocks.keys()
+    while waiting:
+        wanted |= waiting
+        inner = {word for name in waiting for word in _words(blocks[name])}
+        waiting = (inner & blocks.keys()) - wanted
+    return "".join(f"{block}\n" for name, block in blocks.items() if name in wanted)
+
+
+def _units_of(time_unit: str, text: str) -> str:
+    """Return the units that a text uses, and those that SBML has for whatever states none."""
+    lines = re.sub(r"\bTIME\b", TIME_UNITS[time_unit], read_source("units.ant")).splitlines()
+    used = IMPLIED_UNITS | set(_WORD.findall(text))
+    return "\n".join(line for line in lines if line.startswith("unit ") and line.split()[1] in used)
 
 
 def _declared_with_kind(item: str, statements: list[str]) -> bool:

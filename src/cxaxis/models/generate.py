@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import sys
 from importlib import resources
-from pathlib import Path
 
 from cxaxis.core.hashing import sha256_text
 from cxaxis.knowledge.parameters import Parameters, load_parameters
 from cxaxis.models.build import TIME_UNIT, build
-from cxaxis.models.compose import read_source
+from cxaxis.models.compose import COEFFICIENTS, RESPONSES, generated_folder, read_source
+from cxaxis.models.responses import coefficient_file
 
 COMMAND = "python -m cxaxis.models.generate"
-
-
-def generated_folder() -> Path:
-    """Return the folder of the committed SBML files."""
-    return Path(str(resources.files("cxaxis.models"))) / "generated"
 
 
 def input_hash(parameters: Parameters) -> str:
     """Return the hash of everything the generated files depend on."""
     folder = resources.files("cxaxis.models") / "antimony"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".ant"))
+    names += [f"{RESPONSES}.ant", f"{COEFFICIENTS}.ant"]
     rows = [f"{row.id}\t{row.value!r}\t{row.unit}" for row in parameters.values()]
+    rows.append(coefficient_file().read_text("utf-8"))
     return sha256_text("\n".join([*(read_source(name) for name in names), *rows]))
 
 

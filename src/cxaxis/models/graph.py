@@ -165,12 +165,13 @@ def governing_constants(model: Model) -> Mapping[str, frozenset[str]]:
 
     Returns
     -------
-    By quantity: constants that no equation sets, inputs and switches among them.
+    By quantity: constants that no equation sets, inputs and switches among them; coefficients of
+    the cell's response functions, which have no meaning one by one, left out.
     """
     graph = dependencies(model)
     made_of = _settled(equations(model), graph)
     return MappingProxyType(
-        {name: _constants(graph[name], made_of) for name in graph},
+        {name: _constants(graph[name], made_of) - model.coefficients for name in graph},
     )
 
 
@@ -191,12 +192,13 @@ def path_constants(model: Model, path: Iterable[str]) -> Mapping[str, frozenset[
     Returns
     -------
     By quantity of the path: the constants of the step that ends there; for the first, itself and
-    what it is made of, if it does not change.
+    what it is made of, if it does not change. Coefficients of the cell's response functions are
+    left out.
     """
     every = equations(model)
     made_of = _settled(every, dependencies(model))
     steps = list(path)
-    found = {name: _constants({name}, made_of) for name in steps[:1]}
+    found = {name: _constants({name}, made_of) - model.coefficients for name in steps[:1]}
     for start, end in pairwise(steps):
         uses = {
             name
@@ -204,7 +206,7 @@ def path_constants(model: Model, path: Iterable[str]) -> Mapping[str, frozenset[
             if end in item.targets and start in item.uses
             for name in item.uses
         }
-        found[end] = _constants(uses, made_of)
+        found[end] = _constants(uses, made_of) - model.coefficients
     return MappingProxyType(found)
 
 

@@ -12,7 +12,13 @@ from cxaxis.core.ids import did_you_mean
 OffOn = Literal["off", "on"]
 
 # The mechanisms that the patient model has; the others are of the cell alone.
-PATIENT_WIRINGS: Final = ("niche_release", "ackr3_survival")
+PATIENT_WIRINGS: Final = (
+    "niche_release",
+    "ackr3_survival",
+    "ligand_rebound",
+    "freed_ligand_vessels",
+    "leukocyte_field",
+)
 Heterodimer = Literal["none", "blunts_gi", "drives_arrestin"]
 Ackr3Uptake = Literal["arrestin", "free"]
 TgfBeta = Literal["cxcr4_up", "stromal_cxcl12_down"]
@@ -32,6 +38,14 @@ class Wiring:
     ackr3_survival
         Whether ligand displaced to ACKR3 gives tumour cells a survival signal (a harm)
         instead of only being scavenged.
+    ligand_rebound
+        Whether stroma makes more CXCL12 under lasting blockade and goes on for a while after it
+        (a harm).
+    freed_ligand_vessels
+        Whether ligand that blockade leaves unbound draws endothelial progenitors (a harm).
+    leukocyte_field
+        Whether leukocytes that blockade moves into the blood are hit in the radiation field and
+        raise deaths from treatment (a harm).
     heterodimer
         What CXCR4 paired with ACKR3 does otherwise than alone: nothing, turn over less G
         protein, or hold more arrestin.
@@ -51,6 +65,9 @@ class Wiring:
 
     niche_release: OffOn = "off"
     ackr3_survival: OffOn = "off"
+    ligand_rebound: OffOn = "off"
+    freed_ligand_vessels: OffOn = "off"
+    leukocyte_field: OffOn = "off"
     heterodimer: Heterodimer = "none"
     ackr3_uptake: Ackr3Uptake = "arrestin"
     stat3_through_src: OffOn = "off"
