@@ -9,11 +9,47 @@ from typing import Final
 
 from cxaxis.core.errors import Finding, error, raise_on_errors
 from cxaxis.core.ids import did_you_mean
-from cxaxis.knowledge.parameters import Parameter, Parameters
+from cxaxis.knowledge.parameters import UNIFORM_SHARES, Parameter, Parameters
 
 # What two shares leave of 1 is the share of a third group.
 _SHARED: Final = (("share_stage_ii", "share_stage_iii"), ("share_t2", "share_t3"))
 _EXAMPLE: Final = "kd_antagonist_cxcr4=84"
+
+# Shares on the linear scale, which 0 and 1 belong to, and a share on the log scale.
+_SHARES: Final = UNIFORM_SHARES | {"tumour_free_fraction", "interstitial_fraction"}
+_SHARE_PREFIXES: Final = (
+    "f_",
+    "fu_",
+    "renal_share_",
+    "clearance_fall_",
+    "allosteric_",
+    "degraded_",
+)
+# A rate, an effect or an amount made can be knocked out. What a body or a place measures, what
+# half an effect takes and what others are counted by cannot: the models divide by it.
+_SIZE_UNITS: Final = frozenset(
+    {"litre", "millilitre", "microlitre", "litre/kg", "kg", "millimetre", "centimetre", "gray"}
+)
+_HALF_PREFIXES: Final = ("kd_", "km_", "ec50_", "half_")
+_COUNTED_BY: Final = frozenset(
+    {
+        "age_at_diagnosis",
+        "creatinine_clearance",
+        "creatinine_clearance_reference",
+        "tumour_cell_density",
+        "cells_at_diagnosis",
+        "cells_at_inception",
+        "shedding_reference",
+        "metastasis_capacity",
+        "clonogenic_fraction",
+        "interstitial_fraction",
+        "items_per_nmol",
+        "cd34_pool_baseline",
+        "neutrophil_reserve_baseline",
+        "lymphocyte_pool_baseline",
+        "treg_pool_baseline",
+    }
+)
 
 
 def with_values(parameters: Parameters, values: Mapping[str, float]) -> Parameters:
@@ -24,7 +60,8 @@ def with_values(parameters: Parameters, values: Mapping[str, float]) -> Paramete
     parameters
         The table.
     values
-        New value by id, in the row's unit. Zero is allowed on the log scale: a knock-out.
+        New value by id, in the row's unit. Zero is allowed on the log scale, a knock-out, but not
+        for a size or a half-effect, which the models divide by.
 
     Raises
     ------
@@ -71,11 +108,23 @@ def _unit(row: Parameter) -> str:
 def _problem(row: Parameter, value: float) -> str:
     if not math.isfinite(value):
         return "must be a finite number"
-    if row.scale == "log" and value < 0:
-        return "must not be negative"
     if row.scale == "logit" and not 0 < value < 1:
         return "must lie between 0 and 1"
+    if _is_share(row) and not 0 <= value <= 1:
+        return "is a share and must lie from 0 to 1"
+    if value < 0 and (row.scale == "log" or row.unit != "1"):
+        return "must not be negative"
+    if value == 0 and _is_divided_by(row):
+        return "must be above 0, be it by little"
     return ""
+
+
+def _is_share(row: Parameter) -> bool:
+    return row.id in _SHARES or (row.scale == "linear" and row.id.startswith(_SHARE_PREFIXES))
+
+
+def _is_divided_by(row: Parameter) -> bool:
+    return row.unit in _SIZE_UNITS or row.id in _COUNTED_BY or row.id.startswith(_HALF_PREFIXES)
 
 
 def parse_assignments(

@@ -12,11 +12,15 @@ import numpy as np
 from scipy.special import expit, logit
 
 from cxaxis.core.arrays import FloatArray
+from cxaxis.core.errors import ModelValueError
 from cxaxis.core.streams import rng_for
+from cxaxis.core.units import conversion_factor
 from cxaxis.engine.protocol import ParameterTable
+from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.parameters import UNIFORM_SHARES, Parameter
+from cxaxis.models.agents import rows_of_agent, slot_of
 from cxaxis.models.build import Model
-from cxaxis.patient.course import DEPOSITS
+from cxaxis.patient.course import DEPOSITS, SLOTS
 
 Theta = Mapping[str, float]
 
@@ -104,6 +108,83 @@ def draw_patients(
     return ParameterTable(tuple(names), np.column_stack(columns))
 
 
+def agent_rows(
+    model: Model, parameters: Mapping[str, Parameter], drugs: Sequence[Drug]
+) -> dict[str, str]:
+    """Return the row of each constant that the drugs of an arm set in the model's slots.
+
+    Parameters
+    ----------
+    drugs
+        Drugs of the arm; those with a place of their own in the model set nothing.
+
+    Raises
+    ------
+    ModelValueError
+        If two drugs want the same slot.
+    """
+    rows: dict[str, str] = {}
+    filled: dict[str, str] = {}
+    for drug in drugs:
+        slot = slot_of(drug)
+        if slot is None or filled.get(slot) == drug.id:
+            continue
+        if slot in filled:
+            msg = (
+                f"{drug.id} and {filled[slot]} would both be the {slot} of one patient. "
+                "Give one of them."
+            )
+            raise ModelValueError(msg)
+        filled[slot] = drug.id
+        rows |= rows_of_agent(drug, model.bindings, parameters)
+    return rows
+
+
+def draw_agents(
+    model: Model,
+    parameters: Mapping[str, Parameter],
+    theta: Theta,
+    drugs: Sequence[Drug],
+    patients: Sequence[int],
+    *,
+    seed: int,
+) -> dict[str, FloatArray]:
+    """Return what the drugs of an arm set in the model's slots, by constant.
+
+    Parameters
+    ----------
+    drugs
+        Drugs of the arm.
+    patients
+        Indices of the patients; how a drug fares in a patient depends on the two and the seed.
+
+    Returns
+    -------
+    Mapping
+        Constant -> its value in each patient, shape ``(n_patient,)``, in the model's unit.
+
+    Raises
+    ------
+    ModelValueError
+        If two drugs want the same slot.
+    """
+    return {
+        constant: patient_values(parameters[row], theta[row], patients, seed=seed)
+        * conversion_factor(parameters[row].unit, model.units[constant])
+        for constant, row in agent_rows(model, parameters, drugs).items()
+    }
+
+
+def typical_agents(
+    model: Model, parameters: Mapping[str, Parameter], theta: Theta, drugs: Sequence[Drug]
+) -> dict[str, float]:
+    """Return what the drugs of an arm set in the typical patient, as `draw_agents`."""
+    return {
+        constant: theta[row] * conversion_factor(parameters[row].unit, model.units[constant])
+        for constant, row in agent_rows(model, parameters, drugs).items()
+    }
+
+
 def typical_patient(model: Model, theta: Theta) -> ParameterTable:
     """Return one patient with every parameter at the population's value, and no chance events.
 
@@ -113,40 +194,50 @@ def typical_patient(model: Model, theta: Theta) -> ParameterTable:
     values = {
         constant: theta[row] * model.factors[constant] for constant, row in model.bindings.items()
     }
-    for slot in (slot for slots in DEPOSITS.values() for slot in slots):
+    for slot in SLOTS:
         values[f"{slot}_draw"] = np.inf
+        values[f"{slot}_type_draw"] = 1.0
         values[f"{slot}_extinction_draw"] = float(extinction_level(np.array(0.5)))
+    for organ in DEPOSITS:
+        values[f"{organ}_aggregate_extinction_draw"] = float(extinction_level(np.array(0.5)))
+    for slot in DEPOSITS["node"]:
+        values[f"{slot}_dissection_draw"] = 0.5
+    values["margin_draw"] = 0.5
     values["control_draw"] = np.log(2.0)
     return ParameterTable(tuple(values), np.array([list(values.values())]))
 
 
+def _uniform(patients: Sequence[int], seed: int, *purpose: str) -> FloatArray:
+    return np.array([rng_for(seed, "patient", i, *purpose).uniform() for i in patients])
+
+
+def _exponential(patients: Sequence[int], seed: int, *purpose: str | int) -> FloatArray:
+    return np.array(
+        [rng_for(seed, "patient", i, *purpose).standard_exponential() for i in patients]
+    )
+
+
 def event_draws(patients: Sequence[int], *, seed: int) -> dict[str, FloatArray]:
-    """Return the exponential draws that turn hazards into events, by model input.
+    """Return the draws that turn hazards and chances into events, by model input.
 
     The draw of slot k in an organ is the sum of the organ's first k exponential draws, so
     that founders arrive as a Poisson process in the accumulated hazard.
     """
     draws: dict[str, FloatArray] = {}
     for organ, slots in DEPOSITS.items():
-        gaps = np.array(
-            [
-                [
-                    rng_for(seed, "patient", i, "founder", organ, k).standard_exponential()
-                    for k in range(len(slots))
-                ]
-                for i in patients
-            ]
-        )
-        sums = np.cumsum(gaps, axis=1)
-        draws |= {f"{slot}_draw": sums[:, k] for k, slot in enumerate(slots)}
-        for slot in slots:
-            chances = np.array(
-                [rng_for(seed, "patient", i, "extinction", slot).uniform() for i in patients]
-            )
-            draws[f"{slot}_extinction_draw"] = extinction_level(chances)
-    draws["control_draw"] = np.array(
-        [rng_for(seed, "patient", i, "control_draw").standard_exponential() for i in patients]
-    )
+        gaps = [_exponential(patients, seed, "founder", organ, k) for k in range(len(slots))]
+        arrivals = np.cumsum(gaps, axis=0)
+        for slot, arrival in zip(slots, arrivals, strict=True):
+            draws[f"{slot}_draw"] = arrival
+            draws[f"{slot}_type_draw"] = _uniform(patients, seed, "founder_type", slot)
+            extinction = _uniform(patients, seed, "extinction", slot)
+            draws[f"{slot}_extinction_draw"] = extinction_level(extinction)
+        aggregate = _uniform(patients, seed, "aggregate_extinction", organ)
+        draws[f"{organ}_aggregate_extinction_draw"] = extinction_level(aggregate)
+    for slot in DEPOSITS["node"]:
+        draws[f"{slot}_dissection_draw"] = _uniform(patients, seed, "dissection", slot)
+    draws["margin_draw"] = _uniform(patients, seed, "margin")
+    draws["control_draw"] = _exponential(patients, seed, "control_draw")
     return draws
 
 
@@ -166,6 +257,4 @@ def extinction_level(chance: FloatArray) -> FloatArray:
 
 def death_draws(patients: Sequence[int], *, seed: int) -> FloatArray:
     """Return the accumulated hazard at which each patient dies, shape ``(n_patient,)``."""
-    return np.array(
-        [rng_for(seed, "patient", i, "death_draw").standard_exponential() for i in patients]
-    )
+    return _exponential(patients, seed, "death_draw")

@@ -1,9 +1,11 @@
-"""Sample a cohort of locally advanced ESCC: draw, grow to diagnosis, stage, screen.
+"""Sample a cohort of ESCC in one clinical setting: draw, grow to diagnosis, stage, screen.
 
 CXCR4, T, N and M of a patient come from one draw: the primary grows to a size sampled with
 its T category, seeds nodes and organs on the way, and is staged by what would be visible.
-Patients enter until each stage has its share of the cohort; visible distant disease is a
-screen failure.
+Patients enter until each stage of the setting has its share of the cohort; patients of other
+stages, such as visible distant disease where surgery is planned, are screen failures.
+Staining is told high or low as a published series told it: by the cut-off above which its share
+of tumours lies.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from cxaxis.cohort.laboratory import Laboratory
 from cxaxis.cohort.population import (
     Theta,
     central_theta,
@@ -21,7 +24,13 @@ from cxaxis.cohort.population import (
     draw_patients,
     patient_values,
 )
-from cxaxis.core.arrays import FloatArray
+from cxaxis.cohort.settings import (
+    LOCALLY_ADVANCED,
+    SETTINGS,
+    Setting,
+    stage_quotas,
+)
+from cxaxis.cohort.staging import ihc_status, stage_group
 from cxaxis.core.errors import CxaxisError, ModelValueError
 from cxaxis.core.ids import patient_id
 from cxaxis.core.streams import rng_for
@@ -29,7 +38,8 @@ from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.protocol import Engine, ParameterTable, Tolerances
 from cxaxis.knowledge.parameters import Parameter, load_parameters
 from cxaxis.models.build import Model, build
-from cxaxis.patient.course import DISTANT_SLOTS, SLOTS, Diagnosis, to_diagnosis
+from cxaxis.patient.course import AGGREGATES, DISTANT_SLOTS, Diagnosis, to_diagnosis
+from cxaxis.patient.grafts import XENOGRAFT_PARAMETERS
 from cxaxis.patient.readouts import VISIBLE_MM, cells_of_diameter, diameter_mm
 
 if TYPE_CHECKING:
@@ -38,8 +48,9 @@ if TYPE_CHECKING:
     from cxaxis.runs.progress import Progress
 
 BLOCK = 64
-MOST_SCREENED_PER_PATIENT = 40
-STAGES: Final = ("II", "III", "IVA")
+MINUTES_PER_DAY = 1440.0
+# Distant disease at diagnosis is rare in some draws; below one in a hundred a draw is no ESCC.
+MOST_SCREENED_PER_PATIENT: Final = 100
 
 # Rows of parameters.tsv that the cohort uses and no model does.
 COHORT_PARAMETERS: Final = (
@@ -53,8 +64,38 @@ COHORT_PARAMETERS: Final = (
     "diameter_t4",
     "share_stage_ii",
     "share_stage_iii",
-    "ihc_cxcr4_cutoff",
     "ihc_cxcr4_noise",
+    "recist_reading_noise",
+    "node_short_axis_at_rest",
+    "pathology_sampled_share",
+    "node_sections_routine",
+    "node_sections_cytokeratin",
+    "nodes_examined",
+    "marrow_sampled_share",
+    "ihc_cxcr4_weak",
+    "ihc_cxcl12_weak",
+    "ihc_grade_step",
+    "ihc_cell_scatter",
+    "t_cell_share_of_leukocytes",
+    "b_cell_share_of_leukocytes",
+    "bulk_cxcr4_t_cells",
+    "bulk_cxcr4_b_cells",
+    "bulk_cxcr4_myeloid",
+    "bulk_leukocyte_message",
+    "bulk_other_cells",
+    "bulk_sampling_noise",
+    "bulk_reading_noise",
+    "single_cell_reads_cxcr4",
+    "cxcl12_molar_mass",
+    "serum_assay_noise",
+    "captured_cxcl12_recovery",
+    "cd34_counted_volume",
+    *XENOGRAFT_PARAMETERS,
+    "apheresis_blood_volumes",
+    "apheresis_efficiency",
+    "blood_volume_per_weight",
+    "marrow_reserve_lymphoma",
+    "marrow_reserve_myeloma",
 )
 
 
@@ -69,8 +110,9 @@ class Cohort:
     table
         ``Diagnosis.patients`` of the eligible, one row per patient.
     covariates
-        One row per patient: ``age_year, sex, weight_kg, height_cm, t, n, stage, cxcr4_ihc,
-        cxcr4_per_cell, diameter_mm, occult_metastases, days_from_inception, death_draw``.
+        One row per patient: ``age_year, sex, weight_kg, height_cm, crcl_mL_min, t, n, stage,
+        cxcr4_h_score, cxcr4_ihc, cxcr4_per_cell, diameter_mm, occult_metastases,
+        days_from_inception, death_draw``.
     screened
         How many were drawn, by reason of exclusion.
     seed
@@ -132,31 +174,6 @@ def _choice(shares: Sequence[float], patients: Sequence[int], seed: int, what: s
     return np.minimum(np.searchsorted(edges, draws, side="right"), len(shares))
 
 
-def _normal(patients: Sequence[int], seed: int, what: str) -> FloatArray:
-    return np.array([rng_for(seed, "patient", i, what).standard_normal() for i in patients])
-
-
-def stage_group(t: np.ndarray, n_visible: np.ndarray, m_visible: np.ndarray) -> np.ndarray:
-    """Return the clinical stage group of squamous cancer (AJCC/UICC 8).
-
-    Parameters
-    ----------
-    t
-        T category as a number, 2 to 4.
-    n_visible
-        Visible nodal deposits; 1 to 2 are N1, more are N2.
-    m_visible
-        Visible distant deposits.
-    """
-    n = np.where(n_visible == 0, 0, np.where(n_visible <= 2, 1, 2))
-    stage = np.where(
-        t == 4,
-        "IVA",
-        np.where((t == 3) & (n == 0), "II", np.where((t == 2) & (n <= 1), "II", "III")),
-    )
-    return np.where(m_visible > 0, "IVB", stage)
-
-
 def screen(
     model: Model,
     parameters: Mapping[str, Parameter],
@@ -172,7 +189,8 @@ def screen(
     Parameters
     ----------
     patients
-        Indices; the result of a patient depends on its index and the seed alone.
+        Indices; the result of a patient depends on its index and the seed alone, but for
+        ``cxcr4_ihc``: the cut-off is that of these patients.
     """
     table = draw_patients(model, parameters, theta, patients, seed=seed)
     per_mL = table.column("tumour_cell_density") / 1e3
@@ -189,15 +207,26 @@ def screen(
         cells_at_diagnosis=cells_of_diameter(primary_mm, cells_per_mL=per_mL)
     )
     diagnosis = to_diagnosis(model, table, engine, tolerances=tolerances)
+    in_nodes = [name for name in diagnosis.cells if name.startswith("node")]
     seen = {
-        slot: diameter_mm(diagnosis.cells[slot], cells_per_mL=per_mL) >= VISIBLE_MM
-        for slot in SLOTS
+        name: diameter_mm(cells, cells_per_mL=per_mL)
+        >= (theta["node_visible_diameter"] if name in in_nodes else VISIBLE_MM)
+        for name, cells in diagnosis.cells.items()
     }
-    n_visible = sum(seen[s].astype(int) for s in SLOTS if s.startswith("node"))
-    m_visible = sum(seen[s].astype(int) for s in DISTANT_SLOTS)
+    founder = 1.0 / table.column("clonogenic_fraction")
+    elsewhere = [name for name in seen if not name.startswith("node")]
+    n_visible = np.sum([seen[name] for name in in_nodes], axis=0)
+    m_visible = np.sum([seen[name] for name in elsewhere], axis=0)
     present = [diagnosis.patients.column(f"{slot}_present") > 0.5 for slot in DISTANT_SLOTS]
+    # An aggregate is a mean number; it is there once it is worth the first founder.
+    present += [
+        diagnosis.cells[name] >= founder for name in AGGREGATES if not name.startswith("node")
+    ]
     per_cell = table.column("cxcr4_per_tumour_cell")
-    stained = per_cell * np.exp(theta["ihc_cxcr4_noise"] * _normal(patients, seed, "ihc_cxcr4"))
+    laboratory = Laboratory(theta=theta, patients=patients, seed=seed)
+    h_score = laboratory.cxcr4_h_score(
+        diagnosis.biopsy["cxcr4_per_positive_cell"], diagnosis.biopsy["positive_share"]
+    )
     male = _choice((theta["share_male"],), patients, seed, "sex") == 0
     covariates = {
         "age_year": patient_values(
@@ -205,12 +234,13 @@ def screen(
         ),
         "sex": np.where(male, "M", "F"),
         "weight_kg": table.column("body_weight"),
+        "crcl_mL_min": table.column("creatinine_clearance") * 1e3 / MINUTES_PER_DAY,
         "height_cm": patient_values(
             parameters["body_height"], theta["body_height"], patients, seed=seed
         ),
         "t": t,
         "n": np.where(n_visible == 0, 0, np.where(n_visible <= 2, 1, 2)),
-        "cxcr4_ihc": np.where(stained > theta["ihc_cxcr4_cutoff"], "high", "low"),
+        "cxcr4_h_score": h_score,
         "cxcr4_per_cell": per_cell,
         "diameter_mm": primary_mm,
         "occult_metastases": np.sum(present, axis=0).astype(int),
@@ -218,47 +248,27 @@ def screen(
         "death_draw": death_draws(patients, seed=seed),
     }
     failed = np.array([o.outcome.is_failure for o in diagnosis.outcomes])
-    stage = np.where(failed, "failed", stage_group(t, np.asarray(n_visible), np.asarray(m_visible)))
+    stage = np.where(failed, "failed", stage_group(t, n_visible, m_visible))
+    status = ihc_status(h_score, h_score[~failed])
     return Candidates(
         indices=tuple(patients),
         diagnosis=diagnosis,
-        covariates={**covariates, "stage": stage},
+        covariates={**covariates, "cxcr4_ihc": status, "stage": stage},
         stage=stage,
     )
-
-
-def stage_quotas(n: int, theta: Theta) -> dict[str, int]:
-    """Return how many patients of each stage a cohort of ``n`` has, by largest remainder.
-
-    Raises
-    ------
-    ModelValueError
-        If the shares of stages II and III exceed 1 together.
-    """
-    if theta["share_stage_ii"] + theta["share_stage_iii"] > 1.0:
-        msg = (
-            f"share_stage_ii {theta['share_stage_ii']:g} and share_stage_iii "
-            f"{theta['share_stage_iii']:g} exceed 1 together; stage IVA is what they leave."
-        )
-        raise ModelValueError(msg)
-    shares = np.array([theta["share_stage_ii"], theta["share_stage_iii"], 0.0])
-    shares[2] = 1.0 - shares.sum()
-    exact = n * shares
-    counts = np.floor(exact).astype(int)
-    order = np.argsort(-(exact - counts), kind="stable")
-    counts[order[: n - counts.sum()]] += 1
-    return dict(zip(STAGES, counts.tolist(), strict=True))
 
 
 class ScreeningError(CxaxisError):
     """The population does not yield enough eligible patients."""
 
 
-def _enrol(blocks: Iterator[Candidates], n: int, theta: Theta) -> tuple[list[Any], dict[str, int]]:
+def _enrol(
+    blocks: Iterator[Candidates], n: int, theta: Theta, setting: Setting
+) -> tuple[list[Any], dict[str, int]]:
     """Take candidates in index order until every stage is full."""
-    quotas = stage_quotas(n, theta)
+    quotas = stage_quotas(n, theta, setting)
     left = dict(quotas)
-    screened = {"screened": 0, "distant": 0, "stage_full": 0, "failed": 0}
+    screened = {"screened": 0, "distant": 0, "other_stage": 0, "stage_full": 0, "failed": 0}
     taken: list[tuple[Candidates, list[int]]] = []
     for block in blocks:
         chosen = []
@@ -268,8 +278,8 @@ def _enrol(blocks: Iterator[Candidates], n: int, theta: Theta) -> tuple[list[Any
             screened["screened"] += 1
             if stage == "failed":
                 screened["failed"] += 1
-            elif stage == "IVB":
-                screened["distant"] += 1
+            elif stage not in left:
+                screened["distant" if stage == "IVB" else "other_stage"] += 1
             elif left[stage] == 0:
                 screened["stage_full"] += 1
             else:
@@ -291,13 +301,20 @@ def _enrol(blocks: Iterator[Candidates], n: int, theta: Theta) -> tuple[list[Any
 
 
 def gather(taken: Sequence[tuple[Candidates, list[int]]], **about: Any) -> Cohort:
-    """Return the cohort of the chosen candidates."""
+    """Return the cohort of the chosen candidates.
+
+    The first block is the series whose cut-off of CXCR4 staining holds for all.
+    """
     tables = [block.diagnosis.patients.rows(chosen) for block, chosen in taken]
     values = np.vstack([table.values for table in tables])
     covariates = {
         key: np.concatenate([np.asarray(block.covariates[key])[chosen] for block, chosen in taken])
         for key in taken[0][0].covariates
     }
+    series = taken[0][0]
+    covariates["cxcr4_ihc"] = ihc_status(
+        covariates["cxcr4_h_score"], series.covariates["cxcr4_h_score"][series.stage != "failed"]
+    )
     return Cohort(
         indices=tuple(block.indices[i] for block, chosen in taken for i in chosen),
         table=ParameterTable(tables[0].names, values),
@@ -355,6 +372,7 @@ def sample_cohort(
     n: int = 200,
     seed: int = 1,
     *,
+    setting: Setting = LOCALLY_ADVANCED,
     theta: Theta | None = None,
     parameters: Mapping[str, Parameter] | None = None,
     model: Model | None = None,
@@ -363,7 +381,7 @@ def sample_cohort(
     tolerances: Tolerances | None = None,
     engine: str = POPULATION,
 ) -> Cohort:
-    """Sample ``n`` eligible patients with locally advanced ESCC (stages II to IVA).
+    """Sample ``n`` eligible patients with ESCC, locally advanced (stages II to IVA) by default.
 
     Parameters
     ----------
@@ -371,6 +389,8 @@ def sample_cohort(
         Patients, at least 1.
     seed
         In [0, 2**63).
+    setting
+        Which stages are eligible, see `cxaxis.cohort.settings`.
     theta
         The population; the tabled values if omitted.
     parameters, model
@@ -410,7 +430,8 @@ def sample_cohort(
         )
 
     first_wave = -(-int(1.5 * n) // BLOCK)
-    taken, screened = _enrol(_blocks_in_order(task, workers, progress, first_wave), n, population)
+    blocks = _blocks_in_order(task, workers, progress, first_wave)
+    taken, screened = _enrol(blocks, n, population, setting)
     return gather(taken, screened=screened, seed=seed, theta=population)
 
 
@@ -421,6 +442,7 @@ def sample_eligible(
     n: int,
     *,
     seed: int,
+    setting: Setting = LOCALLY_ADVANCED,
     tolerances: Tolerances | None = None,
     engine: str = POPULATION,
 ) -> Cohort:
@@ -449,9 +471,10 @@ def sample_eligible(
             seed=seed,
             tolerances=tolerances,
         )
-        eligible = np.flatnonzero(np.isin(block.stage, STAGES))[: n - found]
+        eligible_here = np.isin(block.stage, SETTINGS[setting])
+        eligible = np.flatnonzero(eligible_here)[: n - found]
         screened["screened"] += size
-        screened["distant"] += int((block.stage == "IVB").sum())
+        screened["distant"] += int((~eligible_here & (block.stage == "IVB")).sum())
         screened["failed"] += int((block.stage == "failed").sum())
         taken.append((block, eligible.tolist()))
         found += len(eligible)

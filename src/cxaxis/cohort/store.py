@@ -38,6 +38,7 @@ _UNITS: Final = {
     "age_year": "year",
     "weight_kg": "kg",
     "height_cm": "cm",
+    "crcl_mL_min": "mL/min",
     "diameter_mm": "mm",
     "days_from_inception": "day",
 }

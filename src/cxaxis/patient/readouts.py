@@ -1,18 +1,12 @@
-"""What clinicians would read from a course: sizes, RECIST, progression, death, occupancy."""
+"""What is read from a course: sizes, the days of events, occupancy and hours above a level."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from cxaxis.core.arrays import BoolArray, FloatArray
 
-# RECIST 1.1: a fifth above the smallest sum so far and at least 5 mm, or a new lesion; a
-# lesion counts from 10 mm.
-PROGRESSION_FACTOR = 1.2
-PROGRESSION_LEAST_MM = 5.0
-RESPONSE_FACTOR = 0.7
+# A deposit from 1 cm stages a patient: what a clinician is sure of on a scan.
 VISIBLE_MM = 10.0
 HOURS_PER_DAY = 24.0
 
@@ -26,78 +20,6 @@ def diameter_mm(cells: FloatArray, *, cells_per_mL: FloatArray | float) -> Float
 def cells_of_diameter(diameter: FloatArray, *, cells_per_mL: FloatArray | float) -> FloatArray:
     """Return the cells of a sphere of ``diameter`` mm; inverse of `diameter_mm`."""
     return np.asarray(np.pi / 6.0 * diameter**3 * 1e-3 * cells_per_mL)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Assessment:
-    """RECIST assessment of patients over their visits.
-
-    Attributes
-    ----------
-    sum_mm
-        Sum of the diameters of all visible lesions, shape ``(n_patient, n_visit)``.
-    progressed
-        Whether progression is present at a visit or was before, same shape.
-    locoregional
-        Whether the primary or nodes have progressed, same shape.
-    distant
-        Whether a distant lesion is visible, same shape.
-    response
-        ``CR``, ``PR``, ``SD`` or ``PD`` at each visit, same shape.
-    """
-
-    sum_mm: FloatArray
-    progressed: BoolArray
-    locoregional: BoolArray
-    distant: BoolArray
-    response: np.ndarray
-
-
-def _grown(sum_mm: FloatArray) -> BoolArray:
-    """Return where a sum has grown past the smallest one before, and stays so."""
-    nadir = np.minimum.accumulate(sum_mm, axis=-1)
-    grown = (sum_mm >= PROGRESSION_FACTOR * nadir) & (sum_mm - nadir >= PROGRESSION_LEAST_MM)
-    return np.asarray(np.logical_or.accumulate(grown, axis=-1))
-
-
-def _new_lesion(lesions_mm: FloatArray) -> BoolArray:
-    """Return where a lesion is visible that was not at the first visit, and stays so."""
-    visible = lesions_mm >= VISIBLE_MM
-    new = (visible & ~visible[..., :1]).any(axis=1)
-    return np.asarray(np.logical_or.accumulate(new, axis=-1))
-
-
-def assess(primary_mm: FloatArray, nodes_mm: FloatArray, distant_mm: FloatArray) -> Assessment:
-    """Assess patients by RECIST 1.1; the first visit is the baseline.
-
-    Parameters
-    ----------
-    primary_mm
-        Diameter of the primary, killed cells included, shape ``(n_patient, n_visit)``, mm.
-    nodes_mm, distant_mm
-        Diameters of the deposits, shape ``(n_patient, n_lesion, n_visit)``, mm.
-    """
-    shown_primary = np.where(primary_mm >= VISIBLE_MM, primary_mm, 0.0)
-    shown_nodes = np.where(nodes_mm >= VISIBLE_MM, nodes_mm, 0.0).sum(axis=1)
-    shown_distant = np.where(distant_mm >= VISIBLE_MM, distant_mm, 0.0).sum(axis=1)
-    regional = shown_primary + shown_nodes
-    total = regional + shown_distant
-    locoregional = _grown(regional) | _new_lesion(nodes_mm)
-    distant = _new_lesion(distant_mm)
-    progressed = locoregional | distant | _grown(total)
-    baseline = total[:, :1]
-    response = np.where(
-        progressed,
-        "PD",
-        np.where(total == 0, "CR", np.where(total <= RESPONSE_FACTOR * baseline, "PR", "SD")),
-    )
-    return Assessment(
-        sum_mm=total,
-        progressed=progressed,
-        locoregional=locoregional,
-        distant=distant,
-        response=response,
-    )
 
 
 def crossing_day(days: FloatArray, hazard: FloatArray, draw: FloatArray) -> FloatArray:

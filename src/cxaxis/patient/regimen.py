@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.units import conversion_factor
 from cxaxis.engine.doses import Dose
-from cxaxis.knowledge.dose_units import parse_dose_unit
+from cxaxis.knowledge.dose_units import PROCEDURE_UNITS, parse_dose_unit
 from cxaxis.knowledge.drug_records import Drug, Regimen
 
 DAYS_PER_WEEK = 7.0
 HOURS_PER_DAY = 24.0
+CALVERT_NONRENAL_ML_MIN = 25.0
+"""The constant of Calvert's formula, dose = area x (filtration + 25 mL/min) (source DRG172)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +28,48 @@ class Body:
         Body weight, positive.
     height_cm
         Height, positive.
+    creatinine_clearance_mL_min
+        Creatinine clearance, positive; None where no dose is prescribed by area.
     """
 
     weight_kg: float
     height_cm: float
+    creatinine_clearance_mL_min: float | None = None
 
     @property
     def surface_m2(self) -> float:
         """Body surface by Mosteller's formula."""
         return math.sqrt(self.weight_kg * self.height_cm / 3600.0)
 
+    @property
+    def calvert_mL_min(self) -> float:
+        """Clearance by which Calvert's formula turns an area into a dose.
+
+        Raises
+        ------
+        ModelValueError
+            If the creatinine clearance is not known.
+        """
+        if self.creatinine_clearance_mL_min is None:
+            msg = (
+                "a dose by area (mg.min/mL) needs the creatinine clearance of the patient. "
+                "Give creatinine_clearance_mL_min, or prescribe in mg."
+            )
+            raise ModelValueError(msg)
+        return self.creatinine_clearance_mL_min + CALVERT_NONRENAL_ML_MIN
+
+    def multiplier(self, per: str) -> float:
+        """Return what a dose ``per`` kg, m2 or area is multiplied by; 1 for an empty word."""
+        if per == "kg":
+            return self.weight_kg
+        if per == "m2":
+            return self.surface_m2
+        # mg.min/mL times mL/min is mg.
+        return self.calvert_mL_min if per == "area" else 1.0
+
 
 def dose_amount(drug: Drug, value: float, unit: str, body: Body, *, duration_day: float) -> float:
-    """Return one dose in the unit of its target: nmol, or Gy for radiotherapy.
+    """Return one dose in the unit of its target: nmol, Gy or resections.
 
     Parameters
     ----------
@@ -47,22 +78,22 @@ def dose_amount(drug: Drug, value: float, unit: str, body: Body, *, duration_day
     value, unit
         As prescribed, such as ``240`` and ``ug/kg``; a rate is multiplied by the duration.
     body
-        Scales doses per kg or per m2.
+        Scales doses per kg, per m2 or by area.
     duration_day
         Length of the dose in days.
 
     Raises
     ------
     ModelValueError
-        If the unit is no dose unit.
+        If the unit is no dose unit, or asks for a body measure that is not known.
     """
     parsed = parse_dose_unit(unit)
-    if parsed.amount_unit == "Gy":
+    if parsed.amount_unit in PROCEDURE_UNITS.values():
         return value
     if drug.molar_mass is None:
         msg = f"{drug.id} has no molar mass, so {unit} cannot become nmol."
         raise ModelValueError(msg)
-    amount = value * {"": 1.0, "kg": body.weight_kg, "m2": body.surface_m2}[parsed.per]
+    amount = value * body.multiplier(parsed.per)
     if parsed.is_rate:
         per_day = {"h": HOURS_PER_DAY, "day": 1.0, "week": 1.0 / DAYS_PER_WEEK}[parsed.per_time]
         amount *= per_day * duration_day

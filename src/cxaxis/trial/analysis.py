@@ -11,7 +11,8 @@ from cxaxis.cohort.sample import Cohort
 from cxaxis.core.arrays import FloatArray, IntArray
 from cxaxis.core.streams import rng_for
 from cxaxis.patient.readouts import hours_above
-from cxaxis.trial.pool import ENDPOINTS, INTENSIVE_DAY
+from cxaxis.trial.events import CAUSES, DEATH, END_POINTS
+from cxaxis.trial.pool import INTENSIVE_DAY
 from cxaxis.trial.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def allocated_adtte(
 ) -> pd.DataFrame:
     """Return the times to event of the allocated trial: one arm of each patient, censored.
 
-    Patients whose simulation failed under their arm have no row; the outcome table has them.
+    Patients whose simulation failed under their arm have no row; the outcome table has them. Nor
+    have patients outside the analysis set of an end point, such as those without a complete
+    resection for disease-free survival.
     """
     import pandas as pd
 
@@ -78,14 +81,14 @@ def allocated_adtte(
             "USUBJID": rows["USUBJID"],
             "TRT01P": rows["TRT01P"],
             "PARAMCD": rows["PARAMCD"],
-            "PARAM": rows["PARAMCD"].map(ENDPOINTS),
+            "PARAM": rows["PARAMCD"].map(END_POINTS),
             "AVAL": np.minimum(rows["AVAL"], rows["last_day"]),
             "CNSR": (~seen).astype(np.int8),
             "EVENT": seen,
             "EVNTDESC": np.where(seen, rows["EVNTDESC"], reason),
         }
     )
-    order = {code: rank for rank, code in enumerate(ENDPOINTS)}
+    order = {code: rank for rank, code in enumerate(END_POINTS)}
     frame["rank"] = frame["PARAMCD"].map(order)
     kept = frame[frame["PARAMCD"].isin(protocol.endpoints)]
     return kept.sort_values(["rank", "USUBJID"], kind="stable").drop(columns="rank")
@@ -111,6 +114,8 @@ def adsl_of(protocol: Protocol, cohort: Cohort, arms: IntArray) -> pd.DataFrame:
             "NCAT": np.asarray(about["n"]).astype(np.int8),
             "WEIGHT": about["weight_kg"],
             "HEIGHT": about["height_cm"],
+            "CRCL": about["crcl_mL_min"],
+            "CXCR4H": about["cxcr4_h_score"],
             "CXCR4GR": about["cxcr4_ihc"],
             "TUMDIAM": about["diameter_mm"],
             "OCCMETS": np.asarray(about["occult_metastases"]).astype(np.int32),
@@ -244,6 +249,33 @@ def _prior_predictive(draws: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def deaths_by_cause(os_rows: pd.DataFrame) -> dict[str, int]:
+    """Return how many died of each cause."""
+    told = os_rows.loc[os_rows["EVENT"], "EVNTDESC"]
+    return {cause: int((told == f"{DEATH}: {cause}").sum()) for cause in CAUSES}
+
+
+def _responders(adrs: pd.DataFrame, arm: str) -> int:
+    """Return how many had a complete or partial response as their best."""
+    rows = adrs[(adrs["TRT01P"] == arm) & (adrs["PARAMCD"] == "BESTRESP")]
+    return int(rows["AVALC"].isin(["CR", "PR"]).sum())
+
+
+def _resection(adpath: pd.DataFrame, arm: str) -> dict[str, Any] | None:
+    """Return how many were operated on and with what result; None where nobody was."""
+    rows = adpath[adpath["TRT01P"] == arm]
+    if rows.empty:
+        return None
+    return {
+        "operated": len(rows),
+        "r0": int((rows["MARGIN"] == "R0").sum()),
+        "complete_response": int(rows["PCR"].sum()),
+        "major_response": int(rows["MPR"].sum()),
+        "node_negative": int((rows["YPN"] == 0).sum()),
+        "nodes_examined_median": float(rows["NODEEXAM"].median()),
+    }
+
+
 def summarise(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return the content of ``summary.json`` from the tables of a run."""
     from cxaxis.stats.survival import median_follow_up
@@ -273,6 +305,9 @@ def summarise(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> dict[st
                 "pfs": _end_point(pfs_rows),
                 "hr_os": _ratio(by_arm[protocol.control, "OS"], os_rows) if treated else None,
                 "hr_pfs": _ratio(by_arm[protocol.control, "PFS"], pfs_rows) if treated else None,
+                "deaths": deaths_by_cause(os_rows),
+                "responders": _responders(tables["adrs"], arm.id),
+                "resection": _resection(tables["adpath"], arm.id),
                 "occupancy": occupancy_summary(adpd, arm.id),
                 "cd34_peak_per_uL": _cd34_peak(adpd, arm.id),
             }
@@ -294,7 +329,7 @@ def summarise(protocol: Protocol, tables: Mapping[str, pd.DataFrame]) -> dict[st
         for phi, arm, *limits in tables["phi"][["PHI", "ARM", "HR", "LOW", "HIGH"]].values.tolist()
     ]
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "title": protocol.title,
         "control": protocol.control,
         "horizon_day": protocol.horizon_day,

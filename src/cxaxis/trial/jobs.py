@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,10 @@ from cxaxis.knowledge.parameters import Parameters, load_parameters
 from cxaxis.knowledge.wirings import Wirings, load_wirings
 from cxaxis.models.build import Model, build
 from cxaxis.models.wiring import PATIENT_WIRINGS, wiring_from
+from cxaxis.patient.course import PATIENT_TOLERANCES
 from cxaxis.runs.blocks import Block, BlockStore, blocks_of
-from cxaxis.trial.pool import ArmPlan, PoolBlock, Schedule, block_tables, schedule_of
+from cxaxis.trial.block_rows import PoolBlock, block_tables
+from cxaxis.trial.pool import ArmPlan, Schedule, schedule_of
 from cxaxis.trial.protocol import Protocol, arm_regimens
 from cxaxis.trial.schemas import PHI, UNCERTAINTY
 from cxaxis.trial.uncertainty import DrawTask, PhiTask, draw_rows, phi_rows
@@ -64,13 +66,8 @@ def set_up(
         parameters=parameters,
         model=build("patient", parameters, wiring_from(protocol.wiring)),
         plans=plans,
-        schedule=schedule_of(
-            horizon_day=protocol.horizon_day,
-            first_visit_day=protocol.visits.first_day,
-            visit_every_day=protocol.visits.every_day,
-            pharmacology_until_day=max(plan.last_cxcr4_day for plan in plans),
-        ),
-        tolerances=tolerances or Tolerances(),
+        schedule=_schedule(protocol, plans, max(plan.last_axis_day for plan in plans)),
+        tolerances=tolerances or PATIENT_TOLERANCES,
         engine=engine,
     )
 
@@ -140,14 +137,22 @@ def pool_jobs(setup: Setup, cohort: Cohort, arms: IntArray, store: BlockStore) -
     return jobs
 
 
-def _outcomes_only(setup: Setup) -> Schedule:
-    protocol = setup.protocol
+def _schedule(
+    protocol: Protocol, plans: Sequence[ArmPlan], pharmacology_until_day: float
+) -> Schedule:
+    operations = {plan.surgery_day for plan in plans}
     return schedule_of(
         horizon_day=protocol.horizon_day,
         first_visit_day=protocol.visits.first_day,
         visit_every_day=protocol.visits.every_day,
-        pharmacology_until_day=0.0,
+        pharmacology_until_day=pharmacology_until_day,
+        surgery_days=sorted(day for day in operations if day is not None),
+        surveillance=protocol.visits.surveillance,
     )
+
+
+def _outcomes_only(setup: Setup) -> Schedule:
+    return _schedule(setup.protocol, setup.plans, 0.0)
 
 
 def phi_jobs(setup: Setup, cohort: Cohort, store: BlockStore) -> list[Job]:
@@ -191,6 +196,7 @@ def draw_jobs(setup: Setup, store: BlockStore) -> list[Job]:
                 plans=setup.others(more.arms),
                 schedule=_outcomes_only(setup),
                 n_patient=more.patients_per_draw,
+                setting=setup.protocol.population.setting,
                 seed=setup.protocol.seed,
                 tolerances=setup.tolerances,
                 engine=setup.engine,

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cxaxis.cohort.settings import Setting
 from cxaxis.core.errors import Finding, UserInputError, error, raise_on_errors
 from cxaxis.core.hashing import sha256_of
 from cxaxis.core.ids import did_you_mean, nearest
@@ -26,6 +27,7 @@ from cxaxis.knowledge.located_yaml import (
     read_located_yaml,
     validation_findings,
 )
+from cxaxis.trial.operations import operation_findings
 
 EXAMPLE_FOLDER: Final = "examples"
 MOST_VISITS: Final = 10_000
@@ -88,7 +90,7 @@ class Arm(_Strict):
 class Population(_Strict):
     """Who is enrolled."""
 
-    setting: Literal["locally_advanced_escc"]
+    setting: Setting
     patients_per_ratio_unit: Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -109,10 +111,20 @@ class Enrolment(_Strict):
 
 
 class Visits(_Strict):
-    """Tumour assessments."""
+    """Tumour assessments.
+
+    Attributes
+    ----------
+    first_day, every_day
+        The first after day 0, and the distance of the later ones.
+    surveillance
+        Whether visits after the last operation that an arm plans come every three months for two
+        years and then every six, in place of `every_day`.
+    """
 
     first_day: Annotated[float, Field(gt=0)]
     every_day: Annotated[float, Field(gt=0)]
+    surveillance: bool = False
 
 
 class Uncertainty(_Strict):
@@ -154,7 +166,7 @@ class Protocol(_Strict):
     strata
         Covariates within which allocation is balanced.
     endpoints
-        The primary one first.
+        The primary one first; DFS and EFS need an operation in every arm.
     estimand
         How what happens after randomisation counts: ``treatment_policy`` counts all events.
     wiring
@@ -170,7 +182,7 @@ class Protocol(_Strict):
     strata: tuple[Literal["stage", "sex", "cxcr4_ihc"], ...] = Field(default=(), strict=False)
     enrolment: Enrolment = Enrolment()
     visits: Visits
-    endpoints: tuple[Literal["OS", "PFS", "LRC", "DMFS"], ...] = Field(strict=False)
+    endpoints: tuple[Literal["OS", "PFS", "LRC", "DMFS", "DFS", "EFS"], ...] = Field(strict=False)
     estimand: Literal["treatment_policy"] = "treatment_policy"
     wiring: dict[str, str] = {}
     uncertainty: Uncertainty = Uncertainty()
@@ -235,7 +247,12 @@ def read_protocol(source: str | Path, *, drugs: Mapping[str, Drug] | None = None
     except ValidationError as failure:
         refused = [*findings, *_refusals(failure, document), *_list_findings(document, known)]
         raise UserInputError(_in_line_order(refused)) from None
-    every = [*findings, *_contradictions(protocol, document), *_list_findings(document, known)]
+    every = [
+        *findings,
+        *_contradictions(protocol, document),
+        *operation_findings(protocol, document, known),
+        *_list_findings(document, known),
+    ]
     raise_on_errors(_in_line_order(every))
     return protocol
 

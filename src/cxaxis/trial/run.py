@@ -244,6 +244,7 @@ def _compute(
             cohort = sample_cohort(
                 protocol.n_patient,
                 protocol.seed,
+                setting=protocol.population.setting,
                 parameters=setup.parameters,
                 model=setup.model,
                 tolerances=setup.tolerances,

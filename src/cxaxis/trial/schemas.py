@@ -31,16 +31,24 @@ ADSL: Final = TableSchema(
         _column("ARM", "string", "", "Label of the allocated arm"),
         _column("AGE", "float64", "year", "Age at randomisation"),
         _column("SEX", "string", "", "M or F"),
-        _column("STAGE", "string", "", "Clinical stage group: II, III or IVA"),
+        _column("STAGE", "string", "", "Clinical stage group: II, III, IVA or IVB"),
         _column("TCAT", "int8", "", "Clinical T category, 2 to 4"),
         _column("NCAT", "int8", "", "Clinical N category: 0, 1 (one or two nodes) or 2 (more)"),
         _column("WEIGHT", "float64", "kg", "Body weight"),
         _column("HEIGHT", "float64", "cm", "Height"),
+        _column("CRCL", "float64", "mL/min", "Creatinine clearance"),
+        _column("CXCR4H", "float64", "", "H-score of CXCR4 on tumour cells, 0 to 300"),
         _column("CXCR4GR", "string", "", "Tumour-cell CXCR4 by immunohistochemistry: low or high"),
         _column("TUMDIAM", "float64", "mm", "Diameter of the primary at diagnosis"),
-        _column("OCCMETS", "int32", "", "Distant founders that had arrived before day 0"),
+        _column(
+            "OCCMETS",
+            "int32",
+            "",
+            "Distant founders that had arrived before day 0; those beyond an organ's slots as one",
+        ),
         _column("ENTRYDY", "float64", "day", "Calendar day of entry, from the first possible one"),
     ),
+    version=2,
 )
 
 ADTTE: Final = TableSchema(
@@ -55,7 +63,9 @@ ADTTE: Final = TableSchema(
         _column("AVAL", "float64", "day", "Days from randomisation to event or censoring"),
         CENSORED,
         EVENT,
-        _column("EVNTDESC", "string", "", "What happened, or why follow-up ended"),
+        _column(
+            "EVNTDESC", "string", "", "What happened, with the cause of a death, or why it ended"
+        ),
     ),
 )
 
@@ -69,7 +79,9 @@ POOL: Final = TableSchema(
         _column("AVAL", "float64", "day", "Days from randomisation", nullable=True),
         CENSORED,
         EVENT,
-        _column("EVNTDESC", "string", "", "What happened, or why follow-up ended"),
+        _column(
+            "EVNTDESC", "string", "", "What happened, with the cause of a death, or why it ended"
+        ),
     ),
 )
 
@@ -88,21 +100,47 @@ OUTCOME: Final = TableSchema(
 )
 
 
-def _visit_table(name: str, meaning: str, *columns: Column) -> TableSchema:
+def _visit_table(name: str, meaning: str, *columns: Column, version: int = 1) -> TableSchema:
     day = _column("ADY", "float64", "day", "Day from randomisation")
-    return TableSchema(name=name, meaning=meaning, columns=(SUBJECT, ALLOCATED, *columns, day))
+    return TableSchema(
+        name=name, meaning=meaning, columns=(SUBJECT, ALLOCATED, *columns, day), version=version
+    )
 
 
 ADTR: Final = _visit_table(
     "adtr",
     "Tumour burden at visits while alive, allocated arm",
     PARAMCD,
-    _column("AVAL", "float64", "mm", "Sum of the diameters of visible lesions"),
+    _column("AVAL", "float64", "mm", "Sum of the target lesions by RECIST 1.1, as measured"),
+    version=2,
 )
 ADRS: Final = _visit_table(
     "adrs",
-    "Response at visits while alive, allocated arm",
-    _column("AVALC", "string", "", "CR, PR, SD or PD by RECIST 1.1"),
+    "Response at visits while alive, and the best of them, allocated arm",
+    PARAMCD,
+    _column(
+        "AVALC",
+        "string",
+        "",
+        "CR, PR, SD, PD or NED (no disease seen so far) by RECIST 1.1; after an operation against "
+        "the first sight after it. The best response (before an operation, on the row of day 0) "
+        "may be NE, not evaluable",
+    ),
+    version=2,
+)
+ADPATH: Final = _visit_table(
+    "adpath",
+    "Pathologist's report on each patient operated on, allocated arm; the day is the operation's",
+    _column("MARGIN", "string", "", "R0 or R1"),
+    _column("YPT0", "bool", "", "No viable tumour cell found in the bed of the primary"),
+    _column("YPN", "int8", "", "ypN category, 0 to 3"),
+    _column("NODEPOS", "int32", "", "Nodes in which tumour was found"),
+    _column("NODEEXAM", "int32", "", "Nodes examined"),
+    _column("RESIDUAL", "float64", "", "Viable tumour as a share of the former bed, 0 if none"),
+    _column("TRG", "string", "", "Regression grade of Becker: 1a, 1b, 2 or 3"),
+    _column("PCR", "bool", "", "Pathological complete response: ypT0 and ypN0"),
+    _column("MPR", "bool", "", "Major pathological response: at most a tenth of the bed viable"),
+    _column("CLEARED", "bool", "", "No clonogen left anywhere after the operation; nobody sees it"),
 )
 ADPC: Final = _visit_table(
     "adpc",
@@ -119,7 +157,7 @@ ADPD: Final = _visit_table(
 )
 # Written block by block: everything about a patient under an arm; the visit tables hold
 # rows only for the arm the patient was allocated to.
-BLOCK_SCHEMAS: Final = (POOL, OUTCOME, ADTR, ADRS, ADPC, ADPD)
+BLOCK_SCHEMAS: Final = (POOL, OUTCOME, ADTR, ADRS, ADPATH, ADPC, ADPD)
 
 PARAMETERS: Final = TableSchema(
     name="parameters",
@@ -178,6 +216,7 @@ RUN_SCHEMAS: Final = (
     ADTTE,
     ADTR,
     ADRS,
+    ADPATH,
     ADPC,
     ADPD,
     OUTCOME,

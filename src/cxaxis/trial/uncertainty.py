@@ -10,6 +10,7 @@ import numpy as np
 
 from cxaxis.cohort.population import draw_theta
 from cxaxis.cohort.sample import Cohort, ScreeningError, sample_eligible
+from cxaxis.cohort.settings import LOCALLY_ADVANCED, Setting
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.streams import rng_for
 from cxaxis.engine.choice import POPULATION
@@ -93,6 +94,7 @@ class DrawTask:
     n_patient: int
     seed: int
     tolerances: Tolerances
+    setting: Setting = LOCALLY_ADVANCED
     engine: str = POPULATION
 
 
@@ -133,6 +135,7 @@ def draw_rows(task: DrawTask) -> pd.DataFrame:
             theta,
             task.n_patient,
             seed=task.seed,
+            setting=task.setting,
             tolerances=task.tolerances,
             engine=task.engine,
         )
