@@ -45,6 +45,29 @@ def multiplied(**factors: float) -> Control:
     return broken
 
 
+def held_at(**values: float) -> Control:
+    """Return a control with parameters set to other values."""
+
+    def broken(ctx: CheckContext) -> CheckContext:
+        return ctx.changed(**values)
+
+    told = (f"{name} to {value:g}" for name, value in values.items())
+    broken.__doc__ = f"Set {' and '.join(told)}."
+    return broken
+
+
+def together(*controls: Control) -> Control:
+    """Return a control that does what several do, in their order."""
+
+    def broken(ctx: CheckContext) -> CheckContext:
+        for control in controls:
+            ctx = control(ctx)
+        return ctx
+
+    broken.__doc__ = " ".join((control.__doc__ or "").strip() for control in controls)
+    return broken
+
+
 def misread(*evidence: str, factor: float = 1.0, swap_sign: bool = False) -> Control:
     """Return a control in which readings are another source's: multiplied, or of opposite sign.
 

@@ -16,6 +16,11 @@ CHECK_MODULES: Final = (
     "receptor_checks",
     "mobilisation_checks",
     "tumour_checks",
+    "spread_checks",
+    "surroundings_checks",
+    "treatment_checks",
+    "serum_checks",
+    "xenograft_checks",
     "series_checks",
     "fact_checks",
     "library_checks",
@@ -36,6 +41,7 @@ def check(
     cost: Cost,
     needs: Sequence[Need],
     control: Control,
+    strengthened: Control | None = None,
 ) -> Callable[[Measure], Check]:
     """Make a function a check; see `Check` for what the arguments mean.
 
@@ -54,6 +60,7 @@ def check(
             measure=measure,
             control=control,
             expectation=name,
+            strengthened=strengthened,
         )
 
     return decorate

@@ -21,7 +21,7 @@ from cxaxis.claims.context import (
     drawn_world,
     tabled_world,
 )
-from cxaxis.claims.judge import outcome
+from cxaxis.claims.judge import MOST_BROKEN_FAILED, outcome
 from cxaxis.claims.records import (
     JUDGED,
     VERDICTS,
@@ -37,6 +37,9 @@ from cxaxis.knowledge.claims import Claim
 from cxaxis.knowledge.expectations import GRADES
 from cxaxis.runs.executor import run_blocks
 from cxaxis.runs.progress import Progress
+
+# A check, its control, and its strengthened control if it has one.
+Measurements = tuple[Measured | None, Measured | None, Measured | None]
 
 REPRODUCED_BY: Final = ("encoded", "emergent", "quantitative", "data", "audit")
 
@@ -103,10 +106,10 @@ class WorldTask:
 
 @dataclass(frozen=True, kw_only=True)
 class WorldResult:
-    """What was measured in one world, by check: the check and its control."""
+    """What was measured in one world, by check: the check and its controls."""
 
     draw: int
-    measured: Mapping[str, tuple[Measured | None, Measured | None]]
+    measured: Mapping[str, Measurements]
 
 
 @cache
@@ -131,7 +134,7 @@ def measure_world(task: WorldTask) -> WorldResult:
     wanted = {item.id: item for item in all_checks(knowledge) if item.id in task.checks}
     return WorldResult(
         draw=task.draw,
-        measured={name: measured_with_control(wanted[name], context) for name in task.checks},
+        measured={name: measured_with_controls(wanted[name], context) for name in task.checks},
     )
 
 
@@ -140,6 +143,17 @@ def measured_with_control(
 ) -> tuple[Measured | None, Measured | None]:
     """Return the measurement of a check and of its control, None where the world failed."""
     return _measured(item, context), _measured(item, item.control(context))
+
+
+def measured_with_controls(item: Check, context: CheckContext) -> Measurements:
+    """Return the measurement of a check, of its control and of its strengthened control.
+
+    None where the world failed, or where there is no strengthened control.
+    """
+    found, broken = measured_with_control(item, context)
+    if item.strengthened is None:
+        return found, broken, None
+    return found, broken, _measured(item, item.strengthened(context))
 
 
 def _measured(item: Check, context: CheckContext) -> Measured | None:
@@ -177,7 +191,7 @@ def judge_checks(
     found: list[Judgement] = []
     plain = CheckContext(knowledge=knowledge, world=tabled_world(knowledge), engine=engine)
     for item in others:
-        found.append(_judgement(item, [measured_with_control(item, plain)], knowledge))
+        found.append(_judgement(item, [measured_with_controls(item, plain)], knowledge))
         if progress is not None:
             progress.advance()
     if simulated:
@@ -218,12 +232,15 @@ def _judge_simulated(
 
 def _judgement(
     item: Check,
-    measured: Sequence[tuple[Measured | None, Measured | None]],
+    measured: Sequence[Measurements],
     knowledge: Knowledge,
 ) -> Judgement:
     expectation = knowledge.expectations[item.expectation]
-    found = outcome([pair[0] for pair in measured], expectation)
-    broken = outcome([pair[1] for pair in measured], expectation)
+    found = outcome([three[0] for three in measured], expectation)
+    which = 1 if item.control_for(found.verdict) is item.control else 2
+    control = outcome(
+        [three[which] for three in measured], expectation, most_failed=MOST_BROKEN_FAILED
+    )
     return Judgement(
         check=item.id,
         claims=item.claims,
@@ -233,7 +250,7 @@ def _judgement(
         cost=item.cost,
         unit=expectation.unit,
         outcome=found,
-        control=broken if found.verdict in JUDGED else None,
+        control=control if found.verdict in JUDGED else None,
     )
 
 

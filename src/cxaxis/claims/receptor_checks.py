@@ -7,7 +7,7 @@ import numpy as np
 from cxaxis.claims.breaks import unbound, without
 from cxaxis.claims.check import check
 from cxaxis.claims.context import CheckContext
-from cxaxis.claims.experiments import untreated, volunteer
+from cxaxis.claims.experiments import Gift, untreated, volunteer
 from cxaxis.claims.records import Measured
 from cxaxis.knowledge.drug_records import Dose
 
@@ -69,11 +69,9 @@ def olaptesed_lowers_free_and_raises_total_cxcl12(ctx: CheckContext) -> Measured
     forms = ("marrow_cxcl12", "marrow_cxcl12_cxcr4", "marrow_cxcl12_ackr3")
     result = volunteer(
         ctx,
-        "olaptesed",
-        dose=OLAPTESED_BOLUS,
-        route="intravenous",
-        hours=np.array([0.0, 24.0]),
-        outputs=(*forms, "marrow_cxcl12_neutraliser"),
+        [Gift(drug="olaptesed", dose=OLAPTESED_BOLUS, route="intravenous")],
+        np.array([0.0, 24.0]),
+        (*forms, "marrow_cxcl12_neutraliser"),
     )
     free = result.of("marrow_cxcl12")[0]
     total = sum(result.of(name)[0] for name in result.names)

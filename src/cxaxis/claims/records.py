@@ -101,6 +101,10 @@ class Check:
         experiment there must get another verdict.
     expectation
         Row of ``expectations.tsv``.
+    strengthened
+        Makes the mechanism stronger, or turns it to the side that is claimed. Where a check is
+        contradicted, taking away what does too little can change nothing, and this is its control;
+        None where there is no such thing.
     """
 
     id: str
@@ -111,6 +115,13 @@ class Check:
     measure: Measure
     control: Control
     expectation: str
+    strengthened: Control | None = None
+
+    def control_for(self, verdict: Verdict) -> Control:
+        """Return the control that a verdict is held against: see `strengthened`."""
+        if verdict == "contradicted" and self.strengthened is not None:
+            return self.strengthened
+        return self.control
 
     @property
     def summary(self) -> str:
@@ -174,7 +185,8 @@ class Judgement:
     outcome
         What was found.
     control
-        What was found with the mechanism broken, None where nothing was judged.
+        What was found with the mechanism broken, or strengthened (see `Check.control_for`); None
+        where nothing was judged.
     input_hash
         Hash of everything a slow check depends on, empty for a fast one.
     """

@@ -17,14 +17,21 @@ import numpy as np
 from scipy.stats import norm
 
 from cxaxis.claims.context import CheckContext, WorldFailedError
-from cxaxis.cohort.sample import STAGES, Candidates, gather, screen
+from cxaxis.cohort.laboratory import Laboratory
+from cxaxis.cohort.sample import Candidates, gather, screen
+from cxaxis.cohort.settings import STAGES
 from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.engine.choice import engine_named
+from cxaxis.patient.assays import cutoff_for_share
+from cxaxis.patient.course import DEPOSITS
+from cxaxis.patient.readouts import diameter_mm
 from cxaxis.trial.pool import ArmPlan, schedule_of, simulate_arm
 
 SCREENED: Final = 200
 SERIES_SEED: Final = 100
-MIRRORED: Final = "cxcr4_per_tumour_cell"
+MIRRORED: Final = ("cxcr4_per_tumour_cell", "positive_odds")
+MIRRORED_LIGAND: Final = ("cxcl12_secretion_tumour_cell", "cxcl12_secretion_fibroblast")
+SECONDS_PER_DAY: Final = 86400.0
 LEAST_SOUND: Final = 0.8
 LEAST_PAIRS: Final = 10
 FOLLOW_UP_DAY: Final = 5 * 365.25
@@ -73,7 +80,7 @@ def series(ctx: CheckContext) -> Series:
 
 
 def _series(ctx: CheckContext) -> Series:
-    blocks = [_screened(ctx, mirrored=mirrored) for mirrored in (False, True)]
+    blocks = [_screened(ctx, ()), _screened(ctx, MIRRORED)]
     sound = np.logical_and(*(block.stage != "failed" for block in blocks))
     if sound.mean() < LEAST_SOUND:
         msg = f"{1.0 - sound.mean():.0%} of the pairs have an untreated course that failed."
@@ -97,19 +104,119 @@ def _series(ctx: CheckContext) -> Series:
     )
 
 
-def _screened(ctx: CheckContext, *, mirrored: bool) -> Candidates:
-    parameters = dict(ctx.knowledge.parameters)
-    if mirrored:
-        row = parameters[MIRRORED]
-        parameters[MIRRORED] = replace(row, omega=-row.omega)
-    return screen(
-        ctx.model,
-        parameters,
-        ctx.theta,
-        range(SCREENED),
-        engine_named(ctx.engine),
-        seed=SERIES_SEED,
+def _screened(ctx: CheckContext, mirrored: tuple[str, ...]) -> Candidates:
+    """Return the patients of the series, or their twins with some parameters mirrored."""
+
+    def make() -> Candidates:
+        parameters = dict(ctx.knowledge.parameters)
+        for name in mirrored:
+            row = parameters[name]
+            parameters[name] = replace(row, omega=-row.omega)
+        return screen(
+            ctx.model,
+            parameters,
+            ctx.theta,
+            range(SCREENED),
+            engine_named(ctx.engine),
+            seed=SERIES_SEED,
+        )
+
+    return ctx.once(("screened", mirrored), make)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Specimens:
+    """Patients at diagnosis in pairs of twins that stain differently, and what was found in them.
+
+    Attributes
+    ----------
+    high
+        Stained above the cut-off, shape ``(n_patient,)``.
+    nodal, advanced, distant
+        Visible disease of nodes, stage III or IV, distant founders seen or not, same shape.
+    occult_nodes
+        Whether cytokeratin shows scattered cells in a node, same shape.
+    occult_marrow
+        Chance that marrow holds a founder, same shape: few do, and chance alone says which.
+    """
+
+    high: BoolArray
+    nodal: BoolArray
+    advanced: BoolArray
+    distant: BoolArray
+    occult_nodes: BoolArray
+    occult_marrow: FloatArray
+
+
+def specimens(ctx: CheckContext, *, ligand: bool) -> Specimens:
+    """Return the specimens of the series, stained for CXCL12 (`ligand`) or for CXCR4.
+
+    Raises
+    ------
+    WorldFailedError
+        If a fifth of the pairs fail, or fewer than ten differ in stain.
+    """
+    return ctx.once(("specimens", ligand), lambda: _specimens(ctx, ligand=ligand))
+
+
+def _specimens(ctx: CheckContext, *, ligand: bool) -> Specimens:
+    blocks = [_screened(ctx, ()), _screened(ctx, MIRRORED_LIGAND if ligand else MIRRORED)]
+    sound = np.logical_and(*(block.stage != "failed" for block in blocks))
+    if sound.mean() < LEAST_SOUND:
+        msg = f"{1.0 - sound.mean():.0%} of the pairs have an untreated course that failed."
+        raise WorldFailedError(msg)
+    stained = [_cxcl12_high(ctx, block) if ligand else _cxcr4_high(block) for block in blocks]
+    kept = sound & (stained[0] != stained[1])
+    if kept.sum() < LEAST_PAIRS:
+        msg = f"{kept.sum()} pairs differ in stain: too few."
+        raise WorldFailedError(msg)
+    found = [_findings(ctx, block) for block in blocks]
+    marrow = [_marrow_chance(block)[kept] for block in blocks]
+
+    def joined(values: Sequence[BoolArray]) -> BoolArray:
+        return np.concatenate([item[kept] for item in values])
+
+    return Specimens(
+        high=joined(stained),
+        occult_marrow=np.concatenate(marrow),
+        **{name: joined([item[name] for item in found]) for name in found[0]},
     )
+
+
+def _cxcr4_high(block: Candidates) -> BoolArray:
+    return np.asarray(block.covariates["cxcr4_ihc"] == "high")
+
+
+def _cxcl12_high(ctx: CheckContext, block: Candidates) -> BoolArray:
+    """Return who stains above the median for CXCL12; every cell of a tumour makes as much."""
+    per_second = block.diagnosis.patients.column("cxcl12_secretion_tumour_cell") / SECONDS_PER_DAY
+    score = _laboratory(ctx, block).cxcl12_h_score(per_second, np.ones(len(block.indices)))
+    return np.asarray(score > cutoff_for_share(score, 0.5))
+
+
+def _laboratory(ctx: CheckContext, block: Candidates) -> Laboratory:
+    return Laboratory(theta=ctx.theta, patients=block.indices, seed=SERIES_SEED)
+
+
+def _findings(ctx: CheckContext, block: Candidates) -> dict[str, BoolArray]:
+    table, cells = block.diagnosis.patients, block.diagnosis.cells
+    per_mL = table.column("tumour_cell_density") / 1e3
+    nodes = DEPOSITS["node"]
+    present = np.stack([table.column(f"{slot}_present") for slot in nodes], axis=1)
+    deposit_mm = np.stack([diameter_mm(cells[slot], cells_per_mL=per_mL) for slot in nodes], axis=1)
+    laboratory = _laboratory(ctx, block)
+    seen = np.isin(block.stage, ("III", "IVA", "IVB"))
+    return {
+        "nodal": np.asarray(block.covariates["n"]) > 0,
+        "advanced": seen,
+        "distant": (np.asarray(block.covariates["occult_metastases"]) > 0) | (block.stage == "IVB"),
+        "occult_nodes": laboratory.occult_nodes(present, deposit_mm) > 0,
+    }
+
+
+def _marrow_chance(block: Candidates) -> FloatArray:
+    # Of whom chance chose there are too few to compare: in many worlds none stains low.
+    return np.asarray(-np.expm1(-block.diagnosis.patients.column("bone_hazard")))
 
 
 def _followed(
