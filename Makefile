@@ -71,6 +71,12 @@ ledger: environment-test  ## judge every claim anew, slow checks included, and w
 	@$(BIN)/python -m cxaxis.claims.generate $(ARGS)
 	@$(BIN)/python -m cxaxis.report.ledger_docs docs $(ARGS)
 
+.PHONY: pages
+pages: environment-test  ## write the pages of mobilisation, grafts and harm anew (a quarter of an hour)
+	@$(BIN)/python -m cxaxis.report.mobilisation_docs docs $(ARGS)
+	@$(BIN)/python -m cxaxis.report.xenograft_docs docs $(ARGS)
+	@$(BIN)/python -m cxaxis.report.harm_docs docs $(ARGS)
+
 .PHONY: bench
 bench: environment-test  ## run the benchmarks; benchmarks/README.md holds their results
 	@$(BIN)/python benchmarks/cli_startup.py $(ARGS)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cxaxis.cohort.overrides import with_values
-from cxaxis.cohort.population import central_theta
+from cxaxis.cohort.population import central_theta, draw_patients, typical_patient
 from cxaxis.cohort.sample import Cohort, sample_eligible
 from cxaxis.core.outcomes import require_success
 from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable
@@ -18,13 +18,20 @@ from cxaxis.engine.protocol import Engine, ParameterTable, SimulationResult, Tol
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.parameters import Parameters, load_parameters
 from cxaxis.models.build import Model, build
-from cxaxis.models.wiring import Wiring
+from cxaxis.models.wiring import PATIENT_WIRINGS, Wiring, switches_of
+from cxaxis.patient.course import PATIENT_TOLERANCES, Diagnosis, to_diagnosis
 from cxaxis.trial.jobs import Setup, set_up
 from cxaxis.trial.pool import ArmPlan
 from cxaxis.trial.protocol import Prescription, Protocol, read_protocol, resolve
 
 # Tight enough that a closed form is compared with the model, not with the solver.
 TIGHT = Tolerances(relative=1e-9, absolute=1e-11)
+
+#: Every harm switch of the patient, off.
+NO_HARM = {switch: 0.0 for name in PATIENT_WIRINGS for switch in switches_of(name)}
+#: What tests change that no row binds: a person with T cells and no harm.
+SETTINGS = {**NO_HARM, "host_is_mouse": 0.0, "host_lacks_t_cells": 0.0}
+N_DRAWN = 7
 
 
 @cache
@@ -92,6 +99,51 @@ def eligible(
     rows = parameters_with(*changes)
     model = patient_model(*changes, wiring=wiring)
     return sample_eligible(model, rows, central_theta(rows), n, seed=seed)
+
+
+def typical(**changes: float | Sequence[float] | np.ndarray) -> ParameterTable:
+    """The typical patient before any tumour, once for each set of changes."""
+    base = typical_patient(patient_model(), central_theta(parameters_with()))
+    return variants(base.with_columns(**SETTINGS), **changes)
+
+
+def variants(
+    patients: ParameterTable, **changes: float | Sequence[float] | np.ndarray
+) -> ParameterTable:
+    """One patient repeated, with columns changed; only columns that there are."""
+    unknown = set(changes) - set(patients.names)
+    assert not unknown, unknown
+    n = max((np.size(value) for value in changes.values()), default=1)
+    rows = patients if patients.n_patient == n or n == 1 else patients.rows([0] * n)
+    return rows.with_columns(**{name: np.asarray(value) for name, value in changes.items()})
+
+
+def diagnosed(
+    *, tolerances: Tolerances = PATIENT_TOLERANCES, **changes: float | Sequence[float] | np.ndarray
+) -> Diagnosis:
+    """The typical patient grown to diagnosis, once for each set of changes; insist on success."""
+    patients = typical(**changes)
+    found = to_diagnosis(patient_model(), patients, PopulationEngine(), tolerances=tolerances)
+    require_success([str(i) for i in range(patients.n_patient)], found.outcomes)
+    return found
+
+
+@cache
+def some_patients() -> Diagnosis:
+    """The typical patient and `N_DRAWN` drawn ones at diagnosis, every start value given."""
+    model, rows = patient_model(), parameters_with()
+    one = typical()
+    drawn = draw_patients(model, rows, central_theta(rows), range(N_DRAWN), seed=8)
+    drawn = drawn.with_columns(**SETTINGS)
+    columns = {name: np.append(one.column(name), drawn.column(name)) for name in one.names}
+    found = to_diagnosis(model, table(**columns), PopulationEngine())
+    require_success([str(i) for i in range(N_DRAWN + 1)], found.outcomes)
+    return found
+
+
+def found_patient(**changes: float | Sequence[float] | np.ndarray) -> ParameterTable:
+    """The typical patient on the day of diagnosis, once for each set of changes."""
+    return variants(some_patients().patients.rows([0]), **changes)
 
 
 @cache

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cxaxis.core.ids import patient_id
+from cxaxis.core.outcomes import ADVICE, Outcome
 from cxaxis.core.streams import rng_for
 from cxaxis.runs.manifest import Manifest, run_key, table_records, write_manifest
 from cxaxis.runs.tables import Column, ColumnType, TableSchema, write_table
@@ -83,6 +84,7 @@ def write_run(
         "adtte": _adtte(allocated),
         "adtr": _adtr(allocated, seed),
         "adrs": _adrs(allocated),
+        "adpath": _adpath(allocated),
         "adpd": _adpd(allocated, seed, dense_day),
         "pool": _pool(pool),
         "phi": _phi_table(),
@@ -172,13 +174,35 @@ def _adrs(allocated: pd.DataFrame) -> pd.DataFrame:
             {
                 "USUBJID": allocated["USUBJID"],
                 "TRT01P": allocated["ARM"],
+                "PARAMCD": code,
                 "ADY": day,
                 "AVALC": np.where(allocated["index"] % 3 == 0, best, then),
             }
         )[allocated["OS"] > day]
-        for day, best, then in ((0.0, "SD", "SD"), (84.0, "CR", "PR"), (168.0, "CR", "PD"))
+        for code, day, best, then in (
+            ("OVRLRESP", 0.0, "SD", "SD"),
+            ("OVRLRESP", 84.0, "CR", "PR"),
+            ("OVRLRESP", 168.0, "CR", "PD"),
+            ("BESTRESP", 0.0, "CR", "PR"),
+        )
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def _adpath(allocated: pd.DataFrame) -> pd.DataFrame:
+    """Everybody is operated on: all R0, one node negative in two, no response."""
+    return pd.DataFrame(
+        {
+            "USUBJID": allocated["USUBJID"],
+            "TRT01P": allocated["ARM"],
+            "ADY": 77.0,
+            "MARGIN": "R0",
+            "YPN": np.where(allocated["index"] % 2 == 0, 0, 1).astype("int8"),
+            "NODEEXAM": np.int32(20),
+            "PCR": False,
+            "MPR": False,
+        }
+    )
 
 
 def _pool(pool: pd.DataFrame) -> pd.DataFrame:
@@ -309,7 +333,7 @@ def _outcome(allocated: pd.DataFrame, failed: int) -> pd.DataFrame:
         TIME_DAY=np.where(bad, 12.5, HORIZON_DAY),
         STATE=np.where(bad, "cxcl12_free", ""),
         MESSAGE=np.where(bad, "step below 1e-12 <day>", ""),
-        ADVICE=np.where(bad, "Loosen rtol, or look for a rate that became extreme.", ""),
+        ADVICE=np.where(bad, ADVICE[Outcome.STEP_TOO_SMALL], ""),
     )
 
 

@@ -21,6 +21,7 @@ from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.evidence import load_evidence, load_references, read_evidence
 from cxaxis.knowledge.expectations import read_expectations
 from cxaxis.knowledge.hazard_ratios import read_hazard_ratios
+from cxaxis.knowledge.ihc_cutoffs import read_ihc_cutoffs
 from cxaxis.knowledge.parameters import load_parameters, read_parameters
 from cxaxis.knowledge.registry import read_registry
 from cxaxis.knowledge.relevance import read_relevance_rules
@@ -67,6 +68,7 @@ READERS = {
     "hazard_ratios.tsv": lambda path: read_hazard_ratios(
         path, evidence=EVIDENCE, references=REFERENCES
     ),
+    "ihc_cutoffs.tsv": lambda path: read_ihc_cutoffs(path, evidence=EVIDENCE),
 }
 # The first lines are enough to damage, and quick to read; the rules must be complete.
 LINES = {

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from cxaxis.cell.course import MEDIUM_SPECIES, REST_S, Dish, Phase, dish, run_phases
+from cxaxis.engine.reference import with_values
 from cxaxis.knowledge.cell_contexts import cell_context
 from cxaxis.models.wiring import Wiring
 
@@ -162,7 +163,8 @@ class Copasi:
         """Course by SBML id; species in nM. Without states the model starts as its SBML says."""
         import basico
 
-        model = basico.load_model_from_string(self._sbml(states))
+        values = {**self.settings, **(states or {})}
+        model = basico.load_model_from_string(with_values(self.cell.model.sbml, values))
         try:
             return basico.run_time_course(
                 values=[float(time) for time in times],
@@ -177,23 +179,6 @@ class Copasi:
             )
         finally:
             basico.remove_datamodel(model)
-
-    def _sbml(self, states: Mapping[str, float] | None) -> str:
-        import libsbml
-
-        document = libsbml.readSBMLFromString(self.cell.model.sbml)
-        tree = document.getModel()
-        for name, value in {**self.settings, **(states or {})}.items():
-            tree.removeInitialAssignment(name)
-            item = tree.getElementBySId(name)
-            if isinstance(item, libsbml.Species):
-                item.unsetInitialConcentration()
-                item.setInitialAmount(value)
-            elif isinstance(item, libsbml.Compartment):
-                item.setSize(value)
-            else:
-                item.setValue(value)
-        return str(libsbml.writeSBMLToString(document))
 
     def states_at_end(self, course) -> dict[str, float]:
         """States at the last time; of species the amount."""

@@ -1,105 +1,152 @@
-"""Numbers that parameters were fitted to: they must be met, and prove nothing."""
+"""Numbers of cohorts that parameters were fitted to: they must be met, and prove nothing."""
 
 from functools import cache
 
 import numpy as np
 import pytest
 
-from cxaxis.cohort.sample import sample_cohort
+from cxaxis.cohort.population import central_theta, typical_patient
+from cxaxis.cohort.sample import sample_eligible, screen
+from cxaxis.core.outcomes import require_success
 from cxaxis.engine.population import PopulationEngine
-from cxaxis.engine.protocol import Tolerances
-from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.evidence import load_evidence
-from cxaxis.patient.course import settled
-from cxaxis.patient.regimen import Body, dose_amount
-from cxaxis.trial.pool import doses_of
-from science_support import (
-    bolus,
-    in_model_units,
-    parameters_with,
-    patient_model,
-    plan_of,
-    run,
-    table,
-)
+from cxaxis.patient.course import to_diagnosis
+from cxaxis.stats.proportions import exact_proportion
+from cxaxis.trial.jobs import set_up
+from cxaxis.trial.pool import schedule_of, simulate_arm
+from cxaxis.trial.protocol import read_protocol
+from science_support import parameters_with, patient_model, run
 
-MODEL = patient_model()
-WEIGHT = 70.0
+N_SCREENED = 400
+N_OPERATED = 185
+SEED = 3
+KINDS = ("positive", "negative")
+
+
+def percent(evidence):
+    return float(load_evidence()[evidence].value) / 100
 
 
 @cache
-def volunteer_cd34(ug_per_kg):
-    """CD34+ cells per microlitre over a day after one subcutaneous dose, hourly."""
-    body = Body(weight_kg=WEIGHT, height_cm=175)
-    amount = dose_amount(load_drugs()["plerixafor"], ug_per_kg, "ug/kg", body, duration_day=0)
-    rest, _ = settled(
-        MODEL,
-        table(body_weight=WEIGHT, phi=1.0, cells_at_inception=1.0),
-        PopulationEngine(),
-        Tolerances(),
+def screened():
+    """Consecutive patients with the disease, in whatever stage it is found."""
+    rows = parameters_with()
+    found = screen(
+        patient_model(), rows, central_theta(rows), range(N_SCREENED), PopulationEngine(), seed=SEED
     )
-    result = run(
-        MODEL,
-        rest,
-        np.arange(25) / 24,
-        ["cd34_blood"],
-        [bolus("plerixafor_depot", amount)] if amount else [],
+    assert (found.stage != "failed").all()
+    return found
+
+
+@cache
+def operated():
+    """The control arm of the neoadjuvant trial: 41.4 Gy with chemotherapy, then resection."""
+    set_up_here = set_up(read_protocol("neoadjuvant_cross"), {}, None)
+    plan = next(p for p in set_up_here.plans if p.id == "chemoradiotherapy_surgery")
+    rows = parameters_with()
+    cohort = sample_eligible(
+        patient_model(),
+        rows,
+        central_theta(rows),
+        N_OPERATED,
+        seed=SEED,
+        setting="resectable_escc",
     )
-    return result.of("cd34_blood")[0] * 1e-6
-
-
-def test_fitted_volunteer_cd34_after_240_ug_per_kg():
-    """Fitted: 40.4 per microlitre at 9 h, from 2.6. Found: 39.8."""
-    course = volunteer_cd34(240)
-    assert course[0] == pytest.approx(2.6, rel=0.01)
-    assert course[9] == pytest.approx(40.4, rel=0.05)
-
-
-def test_cd34_peaks_within_the_working_day_and_returns():
-    course = volunteer_cd34(240)
-    assert 6 <= course.argmax() <= 11
-    assert course[24] < 0.5 * course.max()
-
-
-def test_more_plerixafor_mobilises_more_and_none_mobilises_none():
-    peaks = [volunteer_cd34(dose).max() for dose in (0, 80, 160, 240, 400)]
-    assert peaks == sorted(peaks)
-    assert volunteer_cd34(0) == pytest.approx(np.full(25, 2.6), rel=1e-4)
-
-
-def test_cd34_cells_move_between_blood_and_marrow_and_none_is_lost():
-    """Blood and pool together keep their number of cells per blood volume."""
-    result = run(
-        MODEL,
-        table(body_weight=[WEIGHT]),
-        [0.0, 0.4, 1.0, 5.0],
-        ["cd34_blood_ratio", "cd34_pool_ratio"],
-        [bolus("plerixafor_depot", 3e4, day) for day in range(4)],
+    day = plan.surgery_day
+    schedule = schedule_of(
+        horizon_day=day + 7.0,
+        first_visit_day=day - 7.0,
+        visit_every_day=30.0,
+        pharmacology_until_day=0.0,
+        surgery_days=(day,),
     )
-    blood, pool = (in_model_units(MODEL, name) for name in ("cd34_baseline", "cd34_pool_baseline"))
-    cells = result.values[0] @ np.array([blood, pool])
-    assert cells == pytest.approx(np.full(4, blood + pool), rel=1e-9)
+    found = simulate_arm(patient_model(), cohort, plan, schedule)
+    require_success(cohort.labels, found.result.outcomes)
+    return found.resection
 
 
-def test_fitted_primary_cleared_after_41_4_gray_with_chemotherapy():
-    """Fitted: complete response of 43.2 % after 41.4 Gy (CLI086), within 3 binomial errors."""
-    n = 200
-    target = float(load_evidence()["CLI086"].value) / 100
-    cohort = sample_cohort(n, 3, parameters=parameters_with(), model=MODEL)
-    plan = plan_of(
-        "preoperative",
-        {"drug": "radiotherapy", "regimen": "preoperative_41_4_gy"},
-        {"drug": "cisplatin", "regimen": "definitive_75_mg_m2"},
-        {"drug": "fluorouracil", "regimen": "definitive_1000_mg_m2_day"},
-        backbone=False,
+def log_odds_ratio(exposed, outcome):
+    """Logarithm of the odds ratio of a series, and its standard error."""
+    cells = np.array(
+        [
+            np.sum(exposed & outcome),
+            np.sum(exposed & ~outcome),
+            np.sum(~exposed & outcome),
+            np.sum(~exposed & ~outcome),
+        ],
+        dtype=float,
     )
-    result = run(
-        MODEL,
-        cohort.table,
-        [75.0],
-        ["tumour_present"],
-        doses_of(plan, cohort).rows,
-        tolerances=Tolerances(),
+    return np.log(cells[0] * cells[3] / (cells[1] * cells[2])), np.sqrt(np.sum(1 / cells))
+
+
+def test_fitted_nodal_disease_goes_with_cxcr4_as_in_the_pooled_series():
+    """Fitted: odds ratio 2.78, 1.64 to 4.76 (CLI049); within both sampling errors together."""
+    row = load_evidence()["CLI049"]
+    covariates = screened().covariates
+    found, error = log_odds_ratio(
+        np.asarray(covariates["cxcr4_ihc"]) == "high", np.asarray(covariates["n"]) > 0
     )
-    cleared = 1 - result.of("tumour_present").mean()
-    assert cleared == pytest.approx(target, abs=3 * np.sqrt(target * (1 - target) / n))
+    published = np.log(float(row.high) / float(row.low)) / (2 * 1.96)
+    assert found == pytest.approx(np.log(float(row.value)), abs=1.96 * np.hypot(error, published))
+    # It is an association: none is outside what this many patients allow.
+    assert found > 1.96 * error
+
+
+def test_fitted_share_of_stage_iv_at_diagnosis():
+    """Fitted: 25.4 % of 88.1 % in stages II to IV (CLI155, CLI156, CLI157)."""
+    target = percent("CLI157") / (percent("CLI155") + percent("CLI156") + percent("CLI157"))
+    share = np.mean([stage.startswith("IV") for stage in screened().stage])
+    assert share == pytest.approx(target, abs=3 * np.sqrt(target * (1 - target) / N_SCREENED))
+    # Some of it is seen distant disease, which no arm of an operation enrols.
+    seen = np.mean(screened().stage == "IVB")
+    assert 0.02 < seen < target
+
+
+def test_fitted_pathological_complete_response_after_41_4_gray():
+    """Fitted: 43.2 % of 185 operated on (CLI086), within its binomial 95 % interval."""
+    resection = operated()
+    done = resection.surgery.operated
+    assert done.mean() > 0.85
+    published = exact_proportion(round(percent("CLI086") * N_OPERATED), N_OPERATED)
+    share = resection.specimen.complete_response[done].mean()
+    assert published.low < share < published.high
+
+
+def test_durable_control_is_not_pathological_response():
+    """No clonogen left anywhere, which nobody sees, is another quantity than none found."""
+    resection = operated()
+    done = resection.surgery.operated
+    response = resection.specimen.complete_response[done]
+    controlled = resection.controlled[done]
+    # Occult metastases outlive a complete response; an operation takes what was left.
+    assert (response & ~controlled).any()
+    assert (~response & controlled).any()
+    # The two go together all the same.
+    assert controlled[response].mean() > controlled[~response].mean()
+
+
+def test_references_of_responses_are_those_of_the_typical_untreated_patient():
+    rows, model = parameters_with(), patient_model()
+    engine = PopulationEngine()
+    found = to_diagnosis(model, typical_patient(model, central_theta(rows)), engine).patients
+    names = [
+        "positive_share",
+        *(f"{k}_cell_response_{o}_rate" for k in KINDS for o in ("birth", "death")),
+        "positive_cell_response_foxm1",
+        "positive_cell_response_vegf_secretion",
+        "stroma_signal",
+        "bone_heading_now",
+    ]
+    result = run(model, found, [0.0], names)
+    at = {name: result.of(name)[0, 0] for name in names}
+    share = at["positive_share"]
+    weights = dict(zip(KINDS, (share, 1 - share), strict=True))
+    seen = {
+        "birth_share": sum(w * at[f"{k}_cell_response_birth_rate"] for k, w in weights.items()),
+        "death_share": sum(w * at[f"{k}_cell_response_death_rate"] for k, w in weights.items()),
+        "foxm1_share": at["positive_cell_response_foxm1"],
+        "vegf_share": at["positive_cell_response_vegf_secretion"],
+        "stroma_signal": at["stroma_signal"],
+        "homing": at["bone_heading_now"],
+    }
+    assert seen == pytest.approx({k: rows[f"{k}_reference"].value for k in seen}, rel=0.02)

@@ -26,9 +26,11 @@ SPECIES = (
     "cxcl12_cxcr4",
     "cxcl12_ackr3",
     "antagonist_cxcr4",
+    "antagonist_cxcl12_cxcr4",
     "cxcl12_neutraliser",
     "antagonist",
     "neutraliser",
+    "antagonist_degraded",
 )
 
 
@@ -149,8 +151,8 @@ def test_free_receptor_returns_to_its_density():
     assert state["cxcr4"] == pytest.approx([3.0], rel=1e-6)
 
 
-def crowded_dish(hours, *, turnover):
-    fixed = {} if turnover else NO_TURNOVER
+def crowded_dish(hours, *, turnover, **drug):
+    fixed = {**({} if turnover else NO_TURNOVER), **drug}
     start = {
         "cxcl12": [20.0],
         "antagonist": 150.0,
@@ -163,16 +165,24 @@ def crowded_dish(hours, *, turnover):
     return {name: result.of(name)[0] for name in SPECIES}
 
 
-def test_binding_conserves_receptor_ligand_and_drug():
-    dish = crowded_dish([0.01, 0.1, 1, 10, 100], turnover=False)
+@pytest.mark.parametrize("allosteric", [0.0, 1.0])
+def test_binding_conserves_receptor_ligand_and_drug(allosteric):
+    dish = crowded_dish([0.01, 0.1, 1, 10, 100], turnover=False, allosteric_antagonist=allosteric)
+    assert (dish["antagonist_cxcl12_cxcr4"][-1] > 0) == (allosteric == 1)
     totals = {
-        "CXCR4": dish["cxcr4"] + dish["cxcl12_cxcr4"] + dish["antagonist_cxcr4"],
+        "CXCR4": dish["cxcr4"]
+        + dish["cxcl12_cxcr4"]
+        + dish["antagonist_cxcr4"]
+        + dish["antagonist_cxcl12_cxcr4"],
         "ACKR3": dish["ackr3"] + dish["cxcl12_ackr3"],
         "CXCL12": dish["cxcl12"]
         + dish["cxcl12_cxcr4"]
         + dish["cxcl12_ackr3"]
+        + dish["antagonist_cxcl12_cxcr4"]
         + dish["cxcl12_neutraliser"],
-        "antagonist": dish["antagonist"] + dish["antagonist_cxcr4"],
+        "antagonist": dish["antagonist"]
+        + dish["antagonist_cxcr4"]
+        + dish["antagonist_cxcl12_cxcr4"],
         "trap": dish["neutraliser"] + dish["cxcl12_neutraliser"],
     }
     for name, total in totals.items():
@@ -197,6 +207,55 @@ def test_no_concentration_falls_below_zero(turnover):
         assert level.min() > -1e-9, name
 
 
+BESIDE = {"allosteric_antagonist": 1.0}
+WEAKENING = in_model_units(MODEL, "allosteric_kd_ratio")
+
+
+def test_an_allosteric_drug_and_the_ligand_share_the_receptor_as_the_closed_cycle_says():
+    """Weights 1, l, a and l a / ratio of the four states, whichever way round they were reached."""
+    ligand, drug = 3.0, 2.0
+    weights = np.array([1.0, ligand, drug, ligand * drug / WEAKENING])
+    names = ("cxcr4", "cxcl12_cxcr4", "antagonist_cxcr4", "antagonist_cxcl12_cxcr4")
+    state = state_at(24, cxcl12=ligand * KD, antagonist=drug * KI, **BESIDE, **TRACE)
+    found = np.array([state[name][0] for name in names]) / 1e-6
+    assert found == pytest.approx(weights / weights.sum(), rel=1e-4)
+
+
+def test_the_effect_of_an_allosteric_drug_has_a_ceiling_and_a_competitors_has_none():
+    """Saturated with the drug, the ligand still binds, at ``ratio`` times its Kd."""
+    drug = 1e4 * KI
+    state = state_at(24, cxcl12=WEAKENING * KD, antagonist=drug, **BESIDE, **TRACE)
+    held = state["antagonist_cxcl12_cxcr4"] / 1e-6
+    assert held == pytest.approx([0.5], rel=1e-3)
+    rival = state_at(24, cxcl12=WEAKENING * KD, antagonist=drug, **TRACE)
+    assert rival["cxcl12_cxcr4"][0] / 1e-6 < 0.01
+    assert rival["antagonist_cxcl12_cxcr4"] == pytest.approx([0.0])
+
+
+def test_an_affinity_that_is_worse_for_the_host_shifts_the_dose_by_as_much():
+    share = [
+        state_at(24, antagonist=dose, host_is_mouse=mouse, mouse_kd_ratio_antagonist=30.0, **TRACE)
+        for dose, mouse in ((KI, 0.0), (30 * KI, 1.0), (KI, 1.0))
+    ]
+    human, mouse, weak = (s["antagonist_cxcr4"][0] for s in share)
+    assert mouse == pytest.approx(human, rel=1e-6)
+    assert weak == pytest.approx(1e-6 / 31, rel=1e-4)
+
+
+def test_a_drug_that_is_digested_with_its_receptor_is_counted_to_the_last():
+    lost = {"loss_antagonist_cxcr4": 3e-4, "degraded_antagonist": 1.0}
+    for allosteric in (0.0, 1.0):
+        dish = crowded_dish([1, 10, 100], turnover=True, allosteric_antagonist=allosteric, **lost)
+        total = (
+            dish["antagonist"]
+            + dish["antagonist_cxcr4"]
+            + dish["antagonist_cxcl12_cxcr4"]
+            + dish["antagonist_degraded"]
+        )
+        assert total == pytest.approx(np.full(4, total[0]), rel=1e-6)
+        assert dish["antagonist_degraded"][-1] > 0.1 * total[0]
+
+
 def alive(**values):
     """Concentrations (nM) at rest with production, turnover and loss as tabled."""
     columns = {"cxcl12_production": 1e-3, "cxcr4_density": 1.0, "ackr3_density": 1.0, **values}
@@ -212,6 +271,16 @@ def test_ligand_wears_its_receptor_down_and_blockade_restores_it():
     worn = surface(alive())
     assert worn < 1.0
     assert worn < surface(alive(antagonist=1e4)) <= 1.0 + 1e-6
+
+
+def test_extra_uptake_leaves_the_share_of_receptor_that_turnover_allows():
+    """At saturation every receptor is held: synthesis over the sum of both losses."""
+    turnover, extra = in_model_units(MODEL, "k_turnover_cxcr4"), 3e-4
+    end = alive(
+        antagonist=1e7, loss_antagonist_cxcr4=extra, cxcl12_production=0.0, ackr3_density=0.0
+    )
+    surface = end["cxcr4"] + end["antagonist_cxcr4"]
+    assert surface == pytest.approx(turnover / (turnover + extra), rel=1e-3)
 
 
 def test_production_balances_every_loss_at_rest():

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cxaxis.claims.breaks import held_at, multiplied, together
 from cxaxis.claims.judge import SHARE, holds, outcome
-from cxaxis.claims.records import Measured
+from cxaxis.claims.records import Check, Measured
 from cxaxis.core.errors import ModelValueError
 from cxaxis.knowledge.expectations import Expectation
 
@@ -107,3 +108,63 @@ def test_turning_bound_and_value_round_keeps_the_verdict(value, low, width):
     there = outcome([Measured(value, "1")], expecting(low, high)).verdict
     back = outcome([Measured(-value, "1")], expecting(-high, -low)).verdict
     assert there == back
+
+
+def breaking(ctx):
+    return ctx
+
+
+def strengthening(ctx):
+    return ctx
+
+
+def checking(**changes):
+    return Check(
+        id="x",
+        claims=("C001",),
+        role="held_out",
+        cost="fast",
+        needs=("patient",),
+        measure=lambda ctx: Measured(1.0, "1"),
+        control=breaking,
+        expectation="x",
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "control"),
+    [
+        ("reproduced", breaking),
+        ("undetermined", breaking),
+        ("model_failed", breaking),
+        ("contradicted", strengthening),
+    ],
+)
+def test_what_does_too_little_is_held_against_more_of_it(verdict, control):
+    assert checking(strengthened=strengthening).control_for(verdict) is control
+
+
+def test_a_check_that_cannot_be_strengthened_has_one_control():
+    assert checking().control_for("contradicted") is breaking
+
+
+def test_controls_done_together_are_done_in_turn_and_told():
+    first, second = held_at(a=2.0), multiplied(a=3.0)
+    context = Values({"a": 1.0})
+    assert together(first, second)(context).values == {"a": 6.0}
+    assert together(second, first)(context).values == {"a": 2.0}
+    assert together(first, second).__doc__ == "Set a to 2. Multiply a by 3."
+
+
+class Values:
+    """As much of a context as a control changes."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def changed(self, **values):
+        return Values({**self.values, **values})
+
+    def scaled(self, **factors):
+        return Values({k: v * factors.get(k, 1.0) for k, v in self.values.items()})

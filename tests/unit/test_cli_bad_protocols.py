@@ -32,7 +32,8 @@ MISTAKES = {
     "horizon of ages": ("horizon_day: 14", "horizon_day: 1e9", 26, ("at most 36525",)),
     "regimen": ("definitive_50_4_gy", "definitive_50", 7, ("'definitive_50'", "50_4_gy")),
     "control": ("control: control", "control: contrl", 20, ("contrl", "Did you mean control?")),
-    "end point": ("[OS, PFS]", "[OS, DFS]", 24, ("'DFS'", "DMFS")),
+    "end point": ("[OS, PFS]", "[OS, DMF]", 24, ("'DMF'", "DMFS")),
+    "end point of an operation": ("[OS, PFS]", "[OS, PFS, DFS]", 24, ("DFS", "no operation")),
     "end point missing": ("[OS, PFS]", "[LRC]", 24, ("lack OS and PFS", "Add")),
     "end point twice": ("[OS, PFS]", "[OS, PFS, OS]", 24, ("OS, PFS, OS", "twice")),
     "end points no list": ("[OS, PFS]", "OS", 24, ("endpoints is 'OS'", "list")),
@@ -136,8 +137,8 @@ def test_all_findings_come_at_once_in_the_order_of_lines(findings):
     ("source", "words"),
     [
         ("crt_plerixafr", "Did you mean crt_plerixafor"),
-        ("nothing_like_it", "Examples that ship: crt_plerixafor, crt_plerixafor_small."),
-        ("", "Examples that ship: crt_plerixafor"),
+        ("nothing_like_it", "Examples that ship: adjuvant_nivolumab, crt_plerixafor, "),
+        ("", "Examples that ship: adjuvant_nivolumab"),
         (".", "this is a directory"),
     ],
 )

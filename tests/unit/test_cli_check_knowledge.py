@@ -53,6 +53,7 @@ def test_the_shipped_tables_are_sound_and_the_numbers_are_counted(cxaxis):
         ("evidence.tsv", "DRG001", "reference", "nobody_1900", "EVID003"),
         ("contradictions.tsv", "CON004", "low", "9", "CONT"),
         ("hazard_ratios.tsv", "HRT026", "low", "9", "HAZR"),
+        ("ihc_cutoffs.tsv", "uchi_2016_cxcr4", "positive_share", "0.16", "IHCC006"),
         ("parameters.tsv", "kd_cxcl12_cxcr4", "unit", "nMM", "PARAM003"),
         ("registry.tsv", "REG011", "nct", "NCT0112045", "REGI010"),
         ("expectations.tsv", "cd34_peak_time", "low", "12", "EXPE005"),

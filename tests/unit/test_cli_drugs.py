@@ -40,7 +40,7 @@ def test_the_card_shows_each_number_with_unit_status_and_evidence(cxaxis):
     assert ["kd_cxcr4", "0.0079", "nM", "seen", "DRG056"] in rows
     assert ["ic50_cxcr4", "1.4", "nM", "derived", "DRG057"] in rows
     assert "ic50_cxcr4: Geometric middle of 0.42 to 4.5 nM" in answer.out
-    assert "waits for peptide kinetics with slow dissociation from CXCR4" in answer.out
+    assert "subcutaneous into antagonist_depot" in answer.out
     assert "Action" in answer.out
     assert "inverse agonist" in answer.out
 

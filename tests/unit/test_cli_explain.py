@@ -107,3 +107,16 @@ def test_a_directory_that_is_no_run_is_refused(cxaxis, tmp_path):
     answer = cxaxis("cite", tmp_path)
     assert answer.code == 2
     assert "RUN007" in answer.err
+
+
+def test_a_walk_is_for_patients_alone(cxaxis):
+    answer = cxaxis("explain", "DRG016", "--to", "death_hazard")
+    assert (answer.code, answer.out) == (2, "")
+    assert "EXPL004" in answer.err
+
+
+def test_a_walk_to_an_unknown_quantity_names_the_nearest(cxaxis):
+    answer = cxaxis("explain", "VP00017", "--to", "deth_hazard")
+    assert (answer.code, answer.out) == (2, "")
+    assert "EXPL003" in answer.err
+    assert "death_hazard" in answer.err

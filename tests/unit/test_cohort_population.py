@@ -155,6 +155,38 @@ def test_all_values_that_cannot_be_set_are_reported_at_once():
         assert part in text
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("phi", 1.5, "is a share and must lie from 0 to 1, got 1.5. Now it is 0.5"),
+        ("phi", -0.1, "from 0 to 1"),
+        ("fu_igg", 2.0, "from 0 to 1"),
+        ("creatinine_clearance", 0.0, "must be above 0, be it by little, got 0. Now it is 81 in"),
+        ("body_weight", 0.0, "above 0"),
+        ("kd_antagonist_cxcr4", 0.0, "above 0"),
+        ("weight_reference", -70.0, "must not be negative"),
+    ],
+)
+def test_a_value_that_no_patient_can_have_is_refused_with_its_range(name, value, reason):
+    with pytest.raises(UserInputError) as caught:
+        with_values(load_parameters(), {name: value})
+    (finding,) = caught.value.findings
+    assert finding.where == f"--set {name}={value:g}"
+    assert reason in finding.message
+
+
+def test_extreme_values_can_be_set():
+    """A hundredth and a hundred times of what a row says, and the ends of a share."""
+    rows = load_parameters()
+    for name, row in rows.items():
+        with_values(rows, {name: row.value})
+        if row.scale == "log" and not name.endswith("_fraction"):
+            for factor in (0.01, 100.0):
+                with_values(rows, {name: factor * row.value})
+    for phi in (0.0, 1.0):
+        assert with_values(rows, {"phi": phi})["phi"].value == phi
+
+
 def test_assignments_are_read_from_text():
     assert parse_assignments(["phi=0.3", " birth_rate = 1e-1"]) == {"phi": 0.3, "birth_rate": 0.1}
     with pytest.raises(UserInputError) as caught:

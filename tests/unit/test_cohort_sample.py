@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from cxaxis.cohort.population import central_theta
 from cxaxis.cohort.sample import (
-    STAGES,
     ScreeningError,
     sample_cohort,
     sample_eligible,
     screen,
-    stage_group,
-    stage_quotas,
 )
+from cxaxis.cohort.settings import STAGES, stage_quotas
+from cxaxis.cohort.staging import IHC_SERIES, ihc_status, stage_group
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine.population import PopulationEngine
 from cxaxis.engine.protocol import SimulationResult, Tolerances
+from cxaxis.knowledge.ihc_cutoffs import load_ihc_cutoffs
 from cxaxis.patient.readouts import cells_of_diameter
 from science_support import eligible, parameters_with, patient_model
 
@@ -30,12 +30,13 @@ CENTRAL = central_theta(ROWS)
 
 
 class StillEngine:
-    """Answers at once: every output is 0.5. For what sampling decides before any simulation."""
+    """Answers at once: an output is 0.5 or as given. For what needs no simulation to decide."""
 
     name = "still"
 
-    def __init__(self, failing=()):
+    def __init__(self, failing=(), **values):
         self.failing = failing
+        self.values = values
 
     def simulate(self, sbml, parameters, doses, times, outputs, *, tolerances=None):
         n = parameters.n_patient
@@ -49,7 +50,9 @@ class StillEngine:
         return SimulationResult(
             times=np.asarray(times),
             names=tuple(outputs),
-            values=np.full((n, n_time, len(outputs)), 0.5),
+            values=np.broadcast_to(
+                [self.values.get(name, 0.5) for name in outputs], (n, n_time, len(outputs))
+            ).astype(float),
             outcomes=outcomes,
             tolerances=tolerances or Tolerances(),
         )
@@ -105,7 +108,7 @@ def test_stages_fill_their_quotas_and_distant_disease_is_kept_out():
     assert found == quotas
     assert quotas == {"II": 9, "III": 25, "IVA": 6}
     screened = cohort.screened
-    others = screened["distant"] + screened["stage_full"] + screened["failed"]
+    others = sum(screened[why] for why in ("distant", "other_stage", "stage_full", "failed"))
     assert screened["screened"] == 40 + others
 
 
@@ -136,20 +139,65 @@ def unselected(n=2000, failing=()):
     return screen(MODEL, ROWS, CENTRAL, range(n), StillEngine(failing), seed=8)
 
 
-def test_58_per_cent_of_unselected_tumours_stain_for_cxcr4():
-    high = np.mean(unselected().covariates["cxcr4_ihc"] == "high")
-    assert high == pytest.approx(0.58, abs=0.02 + 3 * np.sqrt(0.58 * 0.42 / 2000))
+@cache
+def stained():
+    """Tumours as they come, truly simulated."""
+    return screen(MODEL, ROWS, CENTRAL, range(128), PopulationEngine(), seed=8).covariates
+
+
+def test_the_cut_off_is_where_the_share_of_the_chosen_series_stains():
+    high = np.mean(stained()["cxcr4_ihc"] == "high")
+    assert load_ihc_cutoffs()[IHC_SERIES].positive_share == pytest.approx(0.61)
+    assert high == pytest.approx(0.61, abs=1 / 128)
+
+
+def test_the_cut_off_of_one_series_holds_for_the_next():
+    scores = stained()["cxcr4_h_score"]
+    later = ihc_status(scores[64:], scores[:64])
+    # Two chances of 64 tumours each: that of the cut-off and that of those it is used on.
+    error = np.sqrt(2 * 0.61 * 0.39 / 64)
+    assert np.mean(later == "high") == pytest.approx(0.61, abs=3 * error)
+    cut = scores[:64][ihc_status(scores[:64], scores[:64]) == "high"].min()
+    assert ((scores[64:] >= cut) >= (later == "high")).all()
+
+
+def test_without_a_series_no_tumour_is_called_high():
+    assert ihc_status(np.array([200.0]), np.array([np.nan])).tolist() == ["low"]
 
 
 def test_more_receptors_stain_more_often_yet_not_always():
-    about = unselected().covariates
-    many = about["cxcr4_per_cell"] > 2 * 16_700
-    few = about["cxcr4_per_cell"] < 16_700 / 2
-    assert np.mean(about["cxcr4_ihc"][many] == "high") > 0.95
-    assert np.mean(about["cxcr4_ihc"][few] == "high") < 0.05
-    near = ~many & ~few
-    disagree = (about["cxcr4_ihc"] == "high") != (about["cxcr4_per_cell"] > 16_700)
-    assert disagree[near].any()
+    about = stained()
+    receptors, high = about["cxcr4_per_cell"], about["cxcr4_ihc"] == "high"
+    upper = receptors > np.median(receptors)
+    assert high[upper].mean() > high[~upper].mean() + 0.2
+    assert not high[upper].all()
+    assert high[~upper].any()
+
+
+def test_founders_beyond_the_slots_count_for_the_stage():
+    def found(**values):
+        engine = StillEngine(**values)
+        return screen(MODEL, ROWS, CENTRAL, range(30), engine, seed=8)
+
+    none = found()
+    assert (none.covariates["n"] == 0).all()
+    in_node = found(node_aggregate_cells=1e9)
+    assert (in_node.covariates["n"] == 1).all()
+    assert not (in_node.stage == "IVB").any()
+    in_liver = found(liver_aggregate_cells=1e9)
+    assert (in_liver.stage == "IVB").all()
+    occult = found(liver_aggregate_cells=1e5)
+    assert not (occult.stage == "IVB").any()
+    gained = occult.covariates["occult_metastases"] - none.covariates["occult_metastases"]
+    assert (gained == 1).all()
+
+
+def test_creatinine_clearance_differs_between_patients():
+    found = np.log(unselected().covariates["crcl_mL_min"])
+    row = ROWS["creatinine_clearance"]
+    assert np.exp(np.median(found)) == pytest.approx(row.value, rel=0.03)
+    assert found.std() == pytest.approx(row.omega, rel=0.1)
+    assert row.omega > 0
 
 
 def test_t_categories_and_sex_have_their_shares():
@@ -167,9 +215,9 @@ def test_t_categories_and_sex_have_their_shares():
 
 
 def test_a_patient_that_fails_is_staged_as_failed():
-    block = unselected(6, failing=(2,))
+    block = unselected(6, failing=(5,))
     assert block.stage.tolist().count("failed") == 1
-    assert block.stage[2] == "failed"
+    assert block.stage[5] == "failed"
 
 
 def test_cells_at_diagnosis_fill_the_diameter():
@@ -193,7 +241,7 @@ def test_eligible_patients_of_a_drawn_population_need_no_stage_mix():
 
 def test_a_population_without_eligible_patients_says_so():
     spread = {**CENTRAL, "seeding_rate_blood": 1e3, "vigour": 3.0}
-    with pytest.raises(ScreeningError, match="0 of 40 patients screened are eligible, 1 are"):
+    with pytest.raises(ScreeningError, match="0 of 100 patients screened are eligible, 1 are"):
         sample_eligible(MODEL, ROWS, spread, 1, seed=3)
 
 

@@ -18,6 +18,7 @@ from cxaxis.knowledge.drugs import cited_evidence, load_drugs
 from cxaxis.knowledge.evidence import EVIDENCE_COLUMNS, load_evidence, load_references
 from cxaxis.knowledge.expectations import EXPECTATION_COLUMNS
 from cxaxis.knowledge.hazard_ratios import HAZARD_RATIO_COLUMNS
+from cxaxis.knowledge.ihc_cutoffs import CUTOFF_COLUMNS
 from cxaxis.knowledge.isotopes import ISOTOPE_COLUMNS
 from cxaxis.knowledge.parameters import PARAMETER_COLUMNS, load_parameters
 from cxaxis.knowledge.registry import REGISTRY_COLUMNS
@@ -44,6 +45,7 @@ REVIEW = {
     "contradictions.tsv": CONTRADICTION_COLUMNS,
     "registry.tsv": REGISTRY_COLUMNS,
     "hazard_ratios.tsv": HAZARD_RATIO_COLUMNS,
+    "ihc_cutoffs.tsv": CUTOFF_COLUMNS,
     "isotopes.tsv": ISOTOPE_COLUMNS,
     "audits.tsv": AUDIT_COLUMNS,
     "expectations.tsv": EXPECTATION_COLUMNS,
@@ -267,7 +269,7 @@ def test_shipped_tables_load():
     drugs = load_drugs(evidence=evidence)
     assert len(parameters) > 0
     assert set(wirings.defaults()) == set(wirings)
-    assert len(drugs) == 23
+    assert len(drugs) == 24
 
 
 def test_nothing_in_the_model_rests_on_held_out_evidence():

@@ -347,7 +347,7 @@ def test_every_correction_is_tied_to_its_claim(caveats):
     assert set(QUALIFIED) - tied == set()
 
 
-def test_both_sides_of_the_six_disputes_are_rows(contradictions):
+def test_both_sides_of_the_disputes_are_rows(contradictions):
     sides = {}
     for item in contradictions.values():
         sides.setdefault(item.topic, set()).add(item.direction)
@@ -357,7 +357,8 @@ def test_both_sides_of_the_six_disputes_are_rows(contradictions):
     assert sides["survival_20_76_months"] == {"adverse", "favourable", "none"}
     assert sides["cxcl12_protein_rna"] >= {"higher", "lower"}
     assert sides["cxcr4_bulk_rna"] == {"adverse", "favourable"}
-    assert len(sides) == 6
+    assert sides["cxcl12_spread"] == {"adverse", "favourable"}
+    assert len(sides) == 7
     positive = [
         item.effect for item in contradictions.values() if item.topic == "cxcr4_ihc_positivity"
     ]

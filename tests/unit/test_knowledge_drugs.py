@@ -338,6 +338,7 @@ def test_doses_at_an_interval_start_where_they_should():
         ("mg/m2/day", "mg", "m2", "day"),
         ("ug/kg/h", "ug", "kg", "h"),
         ("mg/week", "mg", "", "week"),
+        ("mg.min/mL", "mg", "area", ""),
         ("Gy", "Gy", "", ""),
     ],
 )

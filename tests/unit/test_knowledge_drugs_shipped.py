@@ -5,10 +5,13 @@ import math
 import pytest
 
 from cxaxis.core.units import conversion_factor
+from cxaxis.knowledge.antagonist_classes import load_antagonist_classes
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.evidence import load_evidence
+from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.knowledge.readings import ASSUMED
 from cxaxis.knowledge.registry import load_registry
+from cxaxis.models.build import build
 
 DRUGS = load_drugs()
 EVIDENCE = load_evidence()
@@ -33,9 +36,33 @@ def test_the_partners_of_a_trial_in_escc_have_files():
     } <= set(DRUGS)
 
 
-def test_only_drugs_with_a_place_in_the_patient_model_can_be_given():
-    given = {drug.id for drug in DRUGS.values() if drug.target}
-    assert given == {"cisplatin", "fluorouracil", "olaptesed", "plerixafor", "radiotherapy"}
+def test_every_drug_can_be_given_by_a_route_with_a_regimen():
+    for drug in DRUGS.values():
+        assert drug.waits_for is None, drug.id
+        assert {regimen.route for regimen in drug.regimens.values()} <= set(drug.target), drug.id
+        assert drug.regimens, drug.id
+
+
+@pytest.mark.parametrize("drug", [name for name in DRUGS if DRUGS[name].molar_mass])
+def test_every_dose_of_a_drug_goes_to_a_species_of_the_model(drug):
+    species = set(build("pharmacy_bench").species)
+    assert set(DRUGS[drug].target.values()) <= species
+
+
+def test_drugs_at_cxcr4_share_a_place_and_so_do_antibodies_against_pd_1():
+    antagonists = {d.id for d in DRUGS.values() if "CXCR4" in d.binds}
+    assert len(antagonists) == 10
+    for names, places in (
+        (antagonists, {"antagonist_depot", "antagonist_central"}),
+        (CHECKPOINT, {"checkpoint_central"}),
+    ):
+        for name in names:
+            assert set(DRUGS[name].target.values()) <= places, name
+
+
+def test_cytotoxic_prescriptions_pass_a_pump_that_may_withhold():
+    for name in ("cisplatin", "carboplatin", "fluorouracil", "paclitaxel"):
+        assert set(DRUGS[name].target.values()) == {f"{name}_pump"}
 
 
 def test_the_class_of_the_review_follows_from_the_mechanism():
@@ -105,5 +132,21 @@ def test_checkpoint_antibodies_are_cleared_like_antibodies():
 
 def test_carboplatin_is_given_by_calverts_formula():
     carboplatin = DRUGS["carboplatin"]
-    dose_mg = carboplatin.regimens["preoperative_auc_2_weekly"].dose.value
-    assert dose_mg == carboplatin.properties["target_auc"].value * (100 + 25)
+    dose = carboplatin.regimens["preoperative_auc_2_weekly"].dose
+    target = carboplatin.properties["target_auc"]
+    assert (dose.value, dose.unit) == (target.value, "mg.min/mL")
+    assert target.unit == "mg*min/mL"
+
+
+def test_drugs_bind_in_the_patient_as_their_class_does_in_the_cell():
+    """Affinity and rate of leaving of a class that names them are those of its agents."""
+    rows = load_parameters()
+    compared = 0
+    for group in load_antagonist_classes().values():
+        for agent in group.agents:
+            for name, value in group.values.items():
+                own = name.replace("antagonist", agent)
+                if own in rows:
+                    assert rows[own].value == value, own
+                    compared += 1
+    assert compared >= 8

@@ -153,27 +153,31 @@ def test_every_path_of_the_expectations_is_a_chain_of_direct_edges(patient):
 
 def test_a_chain_with_a_step_left_out_is_none(patient):
     uses = dependencies(patient)
-    path = ("tumour_cxcl12_cxcr4", "tumour_signal", "tumour_drive")
+    path = ("tumour_cxcl12_cxcr4", "stroma_now", "stroma_signal")
     assert is_chain(uses, path)
     assert not is_chain(uses, path[::2])
     assert not is_chain(uses, path[::-1])
-    assert not is_chain(uses, ("no_such_quantity", "tumour_signal"))
+    assert not is_chain(uses, ("no_such_quantity", "stroma_now"))
 
 
 def test_affinities_of_absent_drugs_do_not_enter_the_path_of_the_ligand(patient):
-    path = ("tumour_cxcl12", "tumour_cxcl12_cxcr4", "tumour_signal")
+    path = ("tumour_cxcl12", "tumour_cxcl12_cxcr4", "stroma_now")
     entering = frozenset().union(*path_constants(patient, path).values())
     assert "tumour_kd_cxcl12_cxcr4" in entering
-    assert "tumour_kd_antagonist_cxcr4" not in entering
+    assert "kd_antagonist_cxcr4" not in entering
 
 
-def test_the_axis_acts_on_growth_and_on_the_marrow_by_its_receptor(patient):
-    assert shortest_path(patient, "cxcr4_per_tumour_cell", "growth_drive") == (
-        "cxcr4_per_tumour_cell",
-        "tumour_cxcr4_density",
-        "tumour_cxcr4",
-        "tumour_cxcl12_cxcr4",
-        "tumour_signal",
-        "tumour_drive",
-        "growth_drive",
-    )
+def test_the_axis_acts_on_growth_by_its_receptor_and_on_the_marrow_by_its_own(patient):
+    to_growth = shortest_path(patient, "cxcr4_per_tumour_cell", "growth_drive")
+    assert "tumour_cxcr4" in to_growth
+    to_blood = shortest_path(patient, "cxcr4_per_host_cell", "cd34_blood")
+    assert "marrow_retention" in to_blood
+    assert not any(name.startswith("tumour_") for name in to_blood)
+
+
+def test_coefficients_of_response_functions_are_no_parameters_of_a_step(patient):
+    assert patient.coefficients
+    entering = governing_constants(patient)
+    assert not any(names & patient.coefficients for names in entering.values())
+    path = shortest_path(patient, "positive_cxcr4", "positive_birth_drive")
+    assert not frozenset().union(*path_constants(patient, path).values()) & patient.coefficients

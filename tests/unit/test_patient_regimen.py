@@ -10,7 +10,7 @@ from cxaxis.trial.pool import doses_of
 from science_support import demonstration, eligible, plan_of
 
 DRUGS = load_drugs()
-BODY = Body(weight_kg=70.0, height_cm=175.0)
+BODY = Body(weight_kg=70.0, height_cm=175.0, creatinine_clearance_mL_min=80.0)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ BODY = Body(weight_kg=70.0, height_cm=175.0)
         ("olaptesed", 600, "mg/week", 14, 1.2 / DRUGS["olaptesed"].molar_mass.g_per_mol * 1e9),
         ("cisplatin", 75, "mg/m2", 0.08, 75e-3 * BODY.surface_m2 / 300.05 * 1e9),
         ("fluorouracil", 1000, "mg/m2/day", 4, 4.0 * BODY.surface_m2 / 130.08 * 1e9),
+        ("carboplatin", 2, "mg.min/mL", 0, 2 * (80 + 25) * 1e-3 / 371.25 * 1e9),
+        ("carboplatin", 210, "mg", 0, 210e-3 / 371.25 * 1e9),
         ("radiotherapy", 1.8, "Gy", 0, 1.8),
         ("plerixafor", 0, "ug/kg", 0, 0.0),
     ],
@@ -35,6 +37,22 @@ def test_a_dose_becomes_nanomoles_or_gray(drug, value, unit, days, expected):
 
 def test_body_surface_is_mostellers():
     assert BODY.surface_m2 == pytest.approx(np.sqrt(70 * 175 / 3600))
+
+
+def test_a_dose_by_area_needs_the_creatinine_clearance():
+    body = Body(weight_kg=70.0, height_cm=175.0)
+    with pytest.raises(ModelValueError, match="needs the creatinine clearance"):
+        dose_amount(DRUGS["carboplatin"], 2, "mg.min/mL", body, duration_day=0)
+    assert dose_amount(DRUGS["carboplatin"], 210, "mg", body, duration_day=0) > 0
+
+
+def test_a_dose_by_area_grows_with_filtration_and_not_with_size():
+    def dose(clearance, weight):
+        body = Body(weight_kg=weight, height_cm=175.0, creatinine_clearance_mL_min=clearance)
+        return dose_amount(DRUGS["carboplatin"], 5, "mg.min/mL", body, duration_day=0)
+
+    assert dose(100.0, 50.0) == dose(100.0, 90.0)
+    assert dose(100.0, 70.0) / dose(25.0, 70.0) == pytest.approx(125 / 50)
 
 
 def test_a_unit_that_is_no_dose_is_refused():
@@ -72,8 +90,8 @@ def test_the_route_decides_the_target():
         for name in ("label_240_ug_kg_daily", "infusion_400_ug_kg_day")
     }
     assert by_route == {
-        "label_240_ug_kg_daily": {"plerixafor_depot"},
-        "infusion_400_ug_kg_day": {"plerixafor_central"},
+        "label_240_ug_kg_daily": {"antagonist_depot"},
+        "infusion_400_ug_kg_day": {"antagonist_central"},
     }
 
 
@@ -83,7 +101,7 @@ def test_an_arm_doses_every_patient_by_its_own_body():
     weights = cohort.covariates["weight_kg"]
     assert len(set(weights)) == 6
     for position, weight in enumerate(weights):
-        given = [r.amount for r in rows if r.target == "plerixafor_depot" and r.patient == position]
+        given = [r.amount for r in rows if r.target == "antagonist_depot" and r.patient == position]
         assert len(given) == 52
         assert given == pytest.approx([240e-6 * weight / 502.79 * 1e9] * 52)
     assert len([r for r in rows if r.target == "rt"]) == 6 * 28
@@ -91,10 +109,7 @@ def test_an_arm_doses_every_patient_by_its_own_body():
 
 def test_an_arm_knows_when_blockade_ends():
     control, daily, infused = demonstration().plans
-    assert (control.has_cxcr4_drug, daily.has_cxcr4_drug, infused.has_cxcr4_drug) == (
-        False,
-        True,
-        True,
-    )
-    assert (control.last_cxcr4_day, daily.last_cxcr4_day, infused.last_cxcr4_day) == (0, 52, 52)
+    slots = (control.axis_slot, daily.axis_slot, infused.axis_slot)
+    assert slots == (None, "antagonist", "antagonist")
+    assert (control.last_axis_day, daily.last_axis_day, infused.last_axis_day) == (0, 52, 52)
     assert plan_of("control").regimens == control.regimens

@@ -13,8 +13,10 @@ from cxaxis.knowledge.checks import read_knowledge
 from cxaxis.knowledge.expectations import Expectation
 from cxaxis.knowledge.widening import relevance_words
 from cxaxis.models.build import build
+from cxaxis.models.graph import dependencies, is_chain
 from cxaxis.report.built import short_unit
 from cxaxis.report.explain import explain, kind_of
+from cxaxis.report.explain_patient import patient_index, walk_path
 from cxaxis.report.outline import Line, Outline, Part, markdown, plain_text, told
 from cxaxis.report.turning import check_sentences
 
@@ -22,8 +24,8 @@ KNOWLEDGE = read_knowledge()[0]
 WORLDS = 40
 SHOWN = (
     *("C127", "C146", "C172", "kd_cxcl12_cxcr4", "phi", "plerixafor", "carboplatin"),
-    *("ga68_pentixafor", "DRG016", "gockel_2006", "tumour_signal", "cd34_peak_time"),
-    *("ackr3_survival", "body_height", "plerixafor_volume", "control_draw"),
+    *("ga68_pentixafor", "DRG016", "gockel_2006", "stroma_now", "cd34_peak_time"),
+    *("ackr3_survival", "body_height", "antagonist_volume", "control_draw"),
 )
 
 
@@ -118,7 +120,7 @@ def test_every_kind_of_page_fits_the_terminal(page, name):
         ("gockel_2006", "reference"),
         ("niche_release", "wiring"),
         ("registry_C172", "check"),
-        ("tumour_signal", "quantity"),
+        ("stroma_now", "quantity"),
         ("tumour_kd_cxcl12_cxcr4", "quantity"),
     ],
 )
@@ -128,7 +130,7 @@ def test_an_id_is_known_by_its_kind(name, kind):
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("C1277", "C127 (claim)"), ("plerixafr", "plerixafor (drug)"), ("tumour_signl", "(quantity)")],
+    [("C1277", "C127 (claim)"), ("plerixafr", "plerixafor (drug)"), ("stroma_nw", "(quantity)")],
 )
 def test_an_unknown_id_is_one_error_with_the_nearest_of_every_kind(name, near):
     with pytest.raises(UserInputError) as refused:
@@ -167,7 +169,7 @@ def test_a_check_shows_measurement_expectation_control_and_path(page):
         "expected 6 to 9 h (time of the CD34+ peak",
         "source DRG016 plerixafor: CD34+ time to peak",
         "control Set cxcr4_per_host_cell to zero: contradicted (1 h)",
-        "plerixafor_depot [nmol] > plerixafor_central [nM] > ",
+        "antagonist_depot [nmol] > antagonist_central [nM] > ",
         "cd34_blood [item/L]",
         "result committed; --run measures it afresh",
         "It holds in 40 of 40 worlds and has to in 38: undetermined if it no longer held in 3",
@@ -238,7 +240,7 @@ def test_a_parameter_shows_how_each_source_counts_and_how_it_is_drawn(page):
 
 
 def test_a_fixed_parameter_and_a_share_are_drawn_as_they_are(page):
-    assert "fixed at" in words(page("signal_reference"))
+    assert "fixed at" in words(page("stroma_signal_reference"))
     assert "uniform on 0 to 1" in words(page("phi"))
 
 
@@ -253,19 +255,29 @@ def test_only_checks_whose_steps_a_parameter_enters_are_listed(page):
 
 
 def test_a_quantity_shows_equations_neighbours_and_parameters(page):
-    text = words(page("tumour_signal"))
+    text = words(page("stroma_now"))
     for part in (
         "assigned quantity of the patient model, dimensionless",
-        "tumour_signal = saturation(tumour_cxcl12_cxcr4, half_signal_cxcr4)",
+        "stroma_now = saturation(tumour_cxcl12_cxcr4, half_signal_cxcr4)",
         "depends on half_signal_cxcr4 [nM], tumour_cxcl12_cxcr4 [nM]",
-        "acts on tumour_drive [1]",
+        "acts on stroma_signal [1]",
         "half_signal_cxcr4: 0.3 nM, assumed",
     ):
         assert part in text
 
 
+def test_coefficients_of_response_functions_are_counted_and_not_listed(page):
+    text = words(page("positive_cell_response_birth_rate"))
+    assert "coefficients of the cell's response functions" in text
+    directly = text[text.index("Directly (patient)") :]
+    assert "response_" not in directly[: directly.index("acts on")].replace("cell_response_", "")
+
+
 def test_a_dosed_species_names_its_drugs(page):
-    assert "doses receives those of plerixafor" in words(page("plerixafor_central"))
+    text = words(page("antagonist_depot"))
+    doses = text[text.index("doses receives those of") : text.index("Equations")]
+    assert "plerixafor" in doses
+    assert "cisplatin" not in doses
 
 
 def test_a_designation_is_never_shown_as_an_approval(page):
@@ -275,10 +287,6 @@ def test_a_designation_is_never_shown_as_an_approval(page):
             assert not any(line.text.startswith("approved") for line in part.lines)
     text = words(page("olaptesed"))
     assert "orphan designation, which is not an approval" in text
-
-
-def test_a_drug_without_a_place_says_what_it_waits_for(page):
-    assert f"waits for {KNOWLEDGE.drugs['carboplatin'].waits_for}" in words(page("carboplatin"))
 
 
 def test_claims_that_name_a_drug_by_a_synonym_are_found(page):
@@ -457,3 +465,36 @@ def test_a_wiring_of_the_cell_says_that_patients_do_not_have_it():
     page = plain_text(explain("heterodimer"))
     assert "switch_heterodimer_blunts_gi" in page
     assert "the patient model does not have this mechanism yet" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [("VP00001", 0), ("VP00017", 16), ("vp17", 16), ("VP00000", None)]
+)
+def test_a_patient_is_known_by_its_label(name, index):
+    assert patient_index(name) == index
+    assert patient_index("C017") is None
+
+
+def test_a_label_is_of_kind_patient():
+    assert kind_of("VP00017", KNOWLEDGE)[0] == "patient"
+
+
+def test_a_walk_leads_from_methylation_to_death_by_direct_arrows():
+    model = build("patient")
+    path = walk_path(model)
+    assert (path[0], path[-1]) == ("methylation_cxcr4", "death_hazard")
+    for link in ("open_cxcr4", "cxcr4_made", "positive_cxcr4", "tumour_log"):
+        assert link in path
+    assert len(set(path)) == len(path)
+    assert is_chain(dependencies(model), path)
+
+
+def test_a_walk_may_end_elsewhere_and_not_where_methylation_does_not_reach():
+    model = build("patient")
+    assert walk_path(model, "positive_cxcr4")[-1] == "positive_cxcr4"
+    to_liver = walk_path(model, "liver_hazard")
+    assert to_liver[-1] == "liver_hazard"
+    assert is_chain(dependencies(model), to_liver)
+    for name, told_of in (("deth_hazard", "Did you mean"), ("body_weight", "does not act on")):
+        with pytest.raises(UserInputError, match=told_of):
+            walk_path(model, name)

@@ -176,8 +176,16 @@ def test_the_two_answers_stand_beside_the_headline(page):
     shows = page[page.index('<h2 id="shows">') : page.index('<h2 id="patients">')]
     assert "one draw of chance" in shows
     assert "what the model implies" in shows
-    assert "Had nobody received the drug" in shows
-    assert "is no evidence that the drug works" in shows
+    assert "Had all been treated as control" in shows
+    assert "is no evidence that the treatment works" in shows
+
+
+def test_operations_and_the_drug_are_named(page):
+    survival = page[page.index('<h2 id="survival">') : page.index('id="occupancy-heading"')]
+    assert "ypT0 ypN0" in survival
+    assert "100\u00a0%" in survival
+    assert "CXCR4 held by plerixafor" in page
+    assert "held by the drug" not in page
 
 
 def test_metastases_on_day_0_stand_by_stage(page):

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from cxaxis.report.readings import (
+    axis_drugs,
     best_responses,
     day_zero,
     event_counts,
     lucks,
     marrow_occupancy,
+    operations,
     pool_readings,
     values_not_packaged,
 )
@@ -60,21 +62,62 @@ def test_founders_on_day_0_are_counted_by_stage():
     assert rows["all"].seeded.share == 0.25
 
 
-def test_the_best_response_is_kept_and_the_baseline_is_none():
+def test_best_responses_are_counted_and_the_rest_is_not_assessed():
     adrs = pd.DataFrame(
         [
-            ("a", "t", 0.0, "SD"),
-            ("a", "t", 84.0, "PR"),
-            ("a", "t", 168.0, "CR"),
-            ("a", "t", 252.0, "PD"),
-            ("b", "t", 0.0, "SD"),
-            ("c", "t", 84.0, "PD"),
+            ("a", "t", "OVRLRESP", "PD"),
+            ("a", "t", "BESTRESP", "CR"),
+            ("b", "t", "BESTRESP", "NE"),
+            ("c", "t", "BESTRESP", "PD"),
+            ("e", "t", "BESTRESP", "NED"),
         ],
-        columns=["USUBJID", "TRT01P", "ADY", "AVALC"],
+        columns=["USUBJID", "TRT01P", "PARAMCD", "AVALC"],
     )
-    found = best_responses(adrs, {"t": 3, "empty": 1})
-    assert dict(found["t"]) == {"CR": 1, "PR": 0, "SD": 0, "PD": 1, "not assessed": 1}
+    found = best_responses(adrs, {"t": 5, "empty": 1})
+    counted = {"CR": 1, "PR": 0, "SD": 0, "NED": 1, "PD": 1, "not assessed": 2}
+    assert dict(found["t"]) == counted
     assert dict(found["empty"])["not assessed"] == 1
+
+
+def test_operations_are_shares_of_the_operated_and_arms_without_one_are_left_out():
+    adpath = pd.DataFrame(
+        {
+            "TRT01P": "t",
+            "MARGIN": ["R0", "R0", "R1", "R0"],
+            "PCR": [True, False, False, False],
+            "MPR": [True, True, False, False],
+            "YPN": [0, 0, 1, 2],
+            "NODEEXAM": [20, 20, 20, 20],
+        }
+    )
+    ((label, texts),) = operations(adpath, {"c": "Control", "t": "Treated"}, {"c": 5, "t": 5})
+    assert label == "Treated"
+    plain = [text.replace("\u00a0", " ") for text in texts]
+    assert plain == ["4 (80 %)", "3 (75 %)", "1 (25 %)", "2 (50 %)", "2 (50 %)", "20 (20–20)"]
+
+
+def test_the_drugs_of_the_arms_that_act_on_the_axis_are_named(run):
+    assert axis_drugs(run.protocol) == "plerixafor"
+    two = {"backbone": [{"drug": "cisplatin"}], "arms": [{"regimens": [{"drug": "olaptesed"}]}]}
+    assert axis_drugs(two) == "olaptesed pegol"
+    assert axis_drugs({"backbone": [], "arms": []}) == "the drug"
+
+
+def test_causes_of_death_are_told_for_overall_survival_alone():
+    adtte = pd.DataFrame(
+        {
+            "PARAMCD": ["OS", "OS", "PFS", "PFS"],
+            "PARAM": ["Overall", "Overall", "Progression-free", "Progression-free"],
+            "TRT01P": "t",
+            "EVENT": True,
+            "EVNTDESC": ["Death: disease", "Death: other", "Death: disease", "Death: other"],
+        }
+    )
+    assert event_counts(adtte, ["t"]) == [
+        ("Overall", "Death: disease", [1]),
+        ("Overall", "Death: other", [1]),
+        ("Progression-free", "Death", [2]),
+    ]
 
 
 def test_every_end_point_is_counted_by_what_happened(run):

@@ -6,7 +6,13 @@ import pytest
 
 from cxaxis.cohort.sample import Cohort
 from cxaxis.core.ids import patient_id
-from cxaxis.trial.analysis import allocated_adtte, follow_up, occupancy_summary, pool_ratio
+from cxaxis.trial.analysis import (
+    allocated_adtte,
+    deaths_by_cause,
+    follow_up,
+    occupancy_summary,
+    pool_ratio,
+)
 from cxaxis.trial.pool import schedule_of
 from science_support import protocol_with, small_protocol, table
 
@@ -189,6 +195,29 @@ def test_reading_times_hold_visits_weeks_and_an_intensive_day():
     )
     assert len(none.pharmacology_day) == 0
     assert np.array_equal(none.times_day, none.outcome_day)
+
+
+def test_an_operation_is_read_on_both_sides_and_followed_by_surveillance():
+    about = {"horizon_day": 1500.0, "first_visit_day": 70.0, "visit_every_day": 50.0}
+    usual = schedule_of(**about, pharmacology_until_day=0.0, surgery_days=(77.0,))
+    assert {76.75, 77.25} <= set(usual.outcome_day)
+    assert usual.visits_day[:4].tolist() == [0.0, 70.0, 120.0, 170.0]
+    watched = schedule_of(
+        **about, pharmacology_until_day=0.0, surgery_days=(14.0, 77.0), surveillance=True
+    )
+    assert {13.75, 14.25, 76.75, 77.25} <= set(watched.outcome_day)
+    gaps = np.diff(watched.visits_day[2:])
+    # Three-monthly for two years after the last operation, then six-monthly.
+    assert watched.visits_day[:3].tolist() == [0.0, 70.0, 77.0 + 91.0]
+    assert gaps.tolist() == [91.0] * 7 + [182.0] * 3
+    assert watched.visits_day[-1] <= 1500.0
+
+
+def test_deaths_are_counted_by_cause():
+    rows = pool_of(3, 100.0, text="Death: disease")
+    rows.loc[0, "EVNTDESC"] = "Death: treatment"
+    counted = deaths_by_cause(rows[rows["ARM"] == ARMS[0]])
+    assert counted == {"disease": 2, "treatment": 1, "other": 0}
 
 
 def test_the_small_protocol_is_valid_and_reads_back():

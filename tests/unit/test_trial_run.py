@@ -7,6 +7,7 @@ from cxaxis.core.hashing import sha256_file
 from cxaxis.runs.manifest import read_manifest
 from cxaxis.trial import run as run_module
 from cxaxis.trial.analysis import follow_up
+from cxaxis.trial.protocol import Protocol, read_protocol
 from cxaxis.trial.run import key_of_run, run_trial, stored_run_key
 from cxaxis.trial.schemas import RUN_SCHEMAS
 from science_support import eligible, small_protocol
@@ -38,9 +39,9 @@ def test_two_workers_write_the_same_bytes_as_one(finished, tmp_path):
 def test_another_seed_writes_other_bytes(finished, tmp_path):
     other = run_trial(small_protocol(seed=7), out=tmp_path / "other", workers=1)
     same, different = table_hashes(finished.path), table_hashes(other.path)
-    # Parameters have no seed, and nobody dies in the few months of the phi sweep.
+    # Parameters have no seed, nobody dies in the few months of the phi sweep, nobody is operated.
     alike = {name for name in same if same[name] == different[name]}
-    assert alike <= {"parameters.parquet", "phi.parquet"}
+    assert alike <= {"parameters.parquet", "phi.parquet", "adpath.parquet"}
 
 
 class _StopError(Exception):
@@ -146,6 +147,58 @@ def test_a_run_without_a_directory_lives_with_its_trial():
     assert len(trial.table("uncertainty")) == 0
     trial._keep.cleanup()
     assert not path.exists()
+
+
+@pytest.fixture(scope="module")
+def operated(tmp_path_factory):
+    canonical = read_protocol("neoadjuvant_cross").canonical()
+    changes = {
+        "population": {"setting": "resectable_escc", "patients_per_ratio_unit": 4},
+        "uncertainty": {"draws": 0},
+        "horizon_day": 200.0,
+    }
+    protocol = Protocol.model_validate({**canonical, **changes})
+    return run_trial(protocol, out=tmp_path_factory.mktemp("operated") / "run")
+
+
+def test_the_operated_have_a_report_of_pathology_and_no_others(operated):
+    adpath, adsl = operated.table("adpath"), operated.adsl
+    assert 0 < len(adpath) <= len(adsl)
+    assert adpath["USUBJID"].is_unique
+    planned = {"surgery_alone": 14.0}
+    expected = [planned.get(arm, 77.0) for arm in adpath["TRT01P"]]
+    assert adpath["ADY"].tolist() == expected
+    assert set(adpath["MARGIN"]) <= {"R0", "R1"}
+    assert (adpath["NODEEXAM"] >= adpath["NODEPOS"]).all()
+    assert (adpath["PCR"] == (adpath["YPT0"] & (adpath["YPN"] == 0))).all()
+    # Nobody is cleared who has a rest at the margin.
+    assert not adpath.loc[adpath["MARGIN"] == "R1", "CLEARED"].any()
+    alone = adpath[adpath["TRT01P"] == "surgery_alone"]
+    assert (alone["RESIDUAL"] > 0.5).all()
+
+
+def test_without_a_whole_resection_there_is_no_disease_free_survival(operated):
+    adpath, adtte = operated.table("adpath"), operated.adtte
+    whole = set(adpath.loc[adpath["MARGIN"] == "R0", "USUBJID"])
+    assert set(adtte.loc[adtte["PARAMCD"] == "DFS", "USUBJID"]) == whole
+    efs = adtte[adtte["PARAMCD"] == "EFS"].set_index("USUBJID")
+    assert len(efs) == len(operated.adsl)
+    assert efs.loc[~efs.index.isin(whole), "EVENT"].all()
+
+
+def test_every_death_has_a_cause_and_the_summary_counts_it(operated):
+    deaths = operated.adtte.query("PARAMCD == 'OS' and EVENT")
+    assert deaths["EVNTDESC"].str.fullmatch("Death: (disease|treatment|other)").all()
+    for arm in operated.read_summary()["arms"]:
+        assert sum(arm["deaths"].values()) == arm["os"]["events"]
+        done = operated.table("adpath").query("TRT01P == @arm['arm']")
+        assert (arm["resection"] or {"operated": 0})["operated"] == len(done)
+
+
+def test_every_patient_has_one_best_response(operated):
+    best = operated.table("adrs").query("PARAMCD == 'BESTRESP'")
+    assert best["USUBJID"].is_unique
+    assert set(best["AVALC"]) <= {"CR", "PR", "SD", "PD", "NED", "NE"}
 
 
 def test_a_cohort_of_the_wrong_size_is_refused_and_nothing_is_written(tmp_path):

@@ -12,6 +12,8 @@ from cxaxis.cli import (
     cohort,
     demo,
     doctor,
+    drug_compare,
+    drug_harm,
     explain,
     ledger,
     library,
@@ -40,6 +42,8 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(trial.app, name="trial")
 app.add_typer(cohort.app, name="cohort")
+library.drug_app.command("compare", cls=drug_compare.GridCommand)(drug_compare.drug_compare)
+library.drug_app.command("harm")(drug_harm.drug_harm)
 app.add_typer(library.drug_app, name="drug")
 app.add_typer(tracers.app, name="tracer")
 cell.app.command("compare")(cell_compare.cell_compare)

@@ -29,12 +29,18 @@ def explain(
         typer.Argument(
             metavar="ID",
             help="A claim (C127), parameter, drug, tracer, evidence row (DRG016), reference, "
-            "quantity of a model, check or wiring.",
+            "quantity of a model, check, wiring or virtual patient (VP00017).",
         ),
     ],
     run: Annotated[
         bool, typer.Option("--run", help="Measure the fast checks of a claim or check afresh.")
     ] = False,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="QUANTITY", help="Where the walk through a virtual patient ends."
+        ),
+    ] = "",
     form: Annotated[Form, typer.Option("--format", help="Text, or Markdown.")] = Form.TEXT,
     workers: Workers = None,
 ) -> None:
@@ -42,18 +48,24 @@ def explain(
 
     For a claim: statement, verdict, evidence, path through the model, caveats, and what would
     change the verdict. Verdicts are the committed ones; --run measures fast checks again.
+    For a virtual patient: each link from methylation of CXCR4 to death, untreated and treated.
     """
     from cxaxis.cli.options import checked_workers
-    from cxaxis.core.errors import raise_on_errors
+    from cxaxis.core.errors import UserInputError, error, raise_on_errors
     from cxaxis.knowledge.checks import read_knowledge
     from cxaxis.report.explain import explain as explained
+    from cxaxis.report.explain import kind_of
+    from cxaxis.report.explain_patient import OUTCOME
     from cxaxis.report.outline import markdown, plain_text
 
     checked_workers(workers)
     knowledge, findings = read_knowledge()
     raise_on_errors(findings)
     now = _measured_now(name, knowledge, workers) if run else {}
-    outline = explained(name, knowledge=knowledge, measured=now)
+    if to and kind_of(name, knowledge)[0] != "patient":
+        message = f"a virtual patient alone is walked through; {name} is none. Leave it out."
+        raise UserInputError([error("EXPL004", f"explain {name} --to", message)])
+    outline = explained(name, knowledge=knowledge, measured=now, to=to or OUTCOME)
     typer.echo(markdown(outline) if form is Form.MARKDOWN else plain_text(outline))
 
 

@@ -62,6 +62,7 @@ COHORT_PARAMETERS: Final = (
     "diameter_t2",
     "diameter_t3",
     "diameter_t4",
+    "node_visible_diameter",
     "share_stage_ii",
     "share_stage_iii",
     "ihc_cxcr4_noise",

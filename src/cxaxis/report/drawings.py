@@ -13,7 +13,7 @@ from cxaxis.figures.kaplan_meier import kaplan_meier
 from cxaxis.figures.output import to_svg
 from cxaxis.figures.style import ArmStyle, arm_styles, figure_of
 from cxaxis.figures.time_courses import circulating_cd34, occupancy_over_time, tumour_burden
-from cxaxis.report.readings import cd34_rise
+from cxaxis.report.readings import axis_drugs, cd34_rise
 from cxaxis.report.source import AllocatedRatio, ArmSummary, EndPoint, Summary, TrialRun
 from cxaxis.report.words import NOT_REACHED, median, tested_ratio
 
@@ -113,7 +113,8 @@ def _close_up_drawing(
         title=f"Receptor occupancy in the {place}, {when}",
         description=_occupancy_told(run.summary, place),
         caption=(
-            f"Share of {place} CXCR4 held by the drug, {when}, read every {step_hour:.2g} h. "
+            f"Share of {place} CXCR4 held by {axis_drugs(run.protocol)}, {when}, read every "
+            f"{step_hour:.2g} h. "
             f"{_BAND}"
         ),
     )
@@ -201,12 +202,13 @@ def burden_drawing(run: TrialRun) -> Drawing | None:
         axes,
         name="burden",
         title="Tumour burden over time by arm",
-        description="Median and quartiles of the sum of visible diameters at each visit.",
+        description="Median and quartiles of the sum of target lesions at each visit.",
         caption=(
-            "Sum of the diameters of visible lesions at the visits: median and quartiles of the "
-            f"patients alive and assessed, visits with fewer than {least} left out. A lesion "
-            "below 10 mm counts as zero, hence medians of zero. Those who died are missing, so "
-            "that the curves speak of survivors."
+            "Sum of the target lesions by RECIST 1.1, as measured at the visits: median and "
+            f"quartiles of the patients alive and assessed, visits with fewer than {least} left "
+            "out. A lesion below 5 mm counts as zero, a lymph node by its short axis; after an "
+            "operation nothing may be left to measure. Those who died are missing, so that the "
+            "curves speak of survivors."
         ),
     )
 

@@ -3,8 +3,8 @@
 The page of a claim shows its verdict with all that stands behind it; those of a parameter, a drug,
 a tracer, an evidence row, a reference, a quantity of a model, a check and a wiring show what each
 rests on and what rests on it, and any other row with an id shows its cells.
-Nothing is simulated: verdicts are the committed ones, unless others
-are handed in.
+Verdicts are the committed ones, unless others are handed in.
+The page of a virtual patient alone is simulated.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from cxaxis.report.explain_agent import drug_outline, tracer_outline
 from cxaxis.report.explain_claim import check_page, claim_page
 from cxaxis.report.explain_model import quantity_outline, wiring_outline
 from cxaxis.report.explain_parameter import parameter_outline
+from cxaxis.report.explain_patient import OUTCOME, patient_index, patient_outline
 from cxaxis.report.explain_record import RECORD_TABLES, record_outline
 from cxaxis.report.explain_source import evidence_outline, reference_outline
 from cxaxis.report.outline import Outline
@@ -40,6 +41,7 @@ Kind = Literal[
     "check",
     "record",
     "quantity",
+    "patient",
 ]
 
 _SHORT_CLAIM = re.compile(r"[Cc]([0-9]{1,2})\Z")
@@ -60,6 +62,8 @@ def kind_of(name: str, knowledge: Knowledge) -> tuple[Kind, str]:
     UserInputError
         If nothing has this id, with the nearest of every kind.
     """
+    if patient_index(name) is not None:
+        return "patient", name
     known: list[tuple[Kind, str]] = []
     given = by_another_name(name, knowledge)
     for kind, ids in _ids(knowledge):
@@ -74,7 +78,7 @@ def kind_of(name: str, knowledge: Knowledge) -> tuple[Kind, str]:
     else:
         hint = (
             "Give a claim (C127), a parameter, a drug, a tracer, an evidence row (DRG016), a "
-            "reference, a wiring, a check or a quantity of a model."
+            "reference, a wiring, a check, a quantity of a model or a virtual patient (VP00017)."
         )
     message = f"nothing has the id {name!r}. {hint}"
     raise UserInputError([error("EXPL001", f"explain {name}", message)])
@@ -123,6 +127,7 @@ def explain(
     knowledge: Knowledge | None = None,
     judgements: Mapping[str, Judgement] | None = None,
     measured: Mapping[str, Judgement] = MappingProxyType({}),
+    to: str = OUTCOME,
 ) -> Outline:
     """Return everything that is known of an id, as a page of titled parts.
 
@@ -130,13 +135,15 @@ def explain(
     ----------
     name
         Id of a claim, a parameter, a drug, a tracer, an evidence row, a reference, a wiring, a
-        check or a quantity of a model.
+        check or a quantity of a model, or the label of a virtual patient.
     knowledge
         Every table; None reads those that ship with the package.
     judgements
         Verdicts of the checks by check; None reads the committed ones.
     measured
         What checks found now, by check; it stands before the committed verdicts.
+    to
+        Quantity of the patient model at which the walk through a patient ends.
 
     Returns
     -------
@@ -149,6 +156,9 @@ def explain(
     """
     tables = _shipped() if knowledge is None else knowledge
     kind, known = kind_of(name, tables)
+    index = patient_index(known) if kind == "patient" else None
+    if index is not None:
+        return patient_outline(index, tables, to=to)
     if kind == "evidence":
         return evidence_outline(tables.evidence[known], tables)
     if kind == "reference":

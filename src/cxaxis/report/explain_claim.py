@@ -9,7 +9,7 @@ from typing import Any, Final
 from cxaxis.claims.check import all_checks
 from cxaxis.claims.committed import COMMAND, stale_findings
 from cxaxis.claims.ledger import Entry, ledger_of
-from cxaxis.claims.records import VERDICT_WORDS, Check, Judgement
+from cxaxis.claims.records import VERDICT_WORDS, Check, Judgement, Verdict
 from cxaxis.claims.run import slow_hash
 from cxaxis.knowledge.audits import Audit, by_claim
 from cxaxis.knowledge.checks import Knowledge
@@ -236,13 +236,14 @@ def _source(part: str, knowledge: Knowledge) -> str:
 def _control(item: Judgement, check: Check, row: Expectation) -> str:
     if item.control is None:
         return "not run: there was nothing to judge"
-    broken = f"{control_words(check, item.kind)}: {VERDICT_NAMES[item.control.verdict]}"
+    words = control_words(check, item.kind, item.outcome.verdict)
+    broken = f"{words}: {VERDICT_NAMES[item.control.verdict]}"
     return f"{broken} ({measured(item.control, row)})"
 
 
-def control_words(check: Check, kind: str) -> str:
-    """Return what a check's control breaks: its own words, else what controls of a kind do."""
-    return _first_line(check.control).rstrip(".") or BROKEN_WORDS[kind]
+def control_words(check: Check, kind: str, verdict: Verdict) -> str:
+    """Return what the control of a verdict does: its own words, else what controls of a kind do."""
+    return _first_line(check.control_for(verdict)).rstrip(".") or BROKEN_WORDS[kind]
 
 
 def measured_words(check: Check) -> str:

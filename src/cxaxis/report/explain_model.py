@@ -55,7 +55,7 @@ def _quantity_parts(name: str, item: Built, knowledge: Knowledge) -> Iterator[Pa
     if every:
         yield Part(title=f"Equations ({model.name}, time in {model.time_unit}s)", lines=every)
     lines = (
-        told("depends on", item.listed(item.uses[name]) or "nothing: it is a constant"),
+        told("depends on", _direct_causes(name, item) or "nothing: it is a constant"),
         told("acts on", item.listed(item.acts_on[name]) or "nothing else: it is read"),
     )
     yield Part(title=f"Directly ({model.name})", lines=lines)
@@ -67,6 +67,17 @@ def _quantity_parts(name: str, item: Built, knowledge: Knowledge) -> Iterator[Pa
     if entering:
         title = f"Parameters that enter it ({model.name})"
         yield Part(title=title, lines=tuple(Line(text=text) for text in entering))
+
+
+def _direct_causes(name: str, item: Built) -> str:
+    """Return what a quantity depends on, the coefficients of response functions as a number."""
+    uses = item.uses[name]
+    coefficients = uses & item.model.coefficients
+    told_alone = item.listed(uses - coefficients)
+    if not coefficients:
+        return told_alone
+    some = f"{len(coefficients)} coefficients of the cell's response functions"
+    return f"{told_alone} and {some}" if told_alone else some
 
 
 def _bound_value(constant: str, item: Built, knowledge: Knowledge) -> str:
@@ -83,6 +94,8 @@ def _constant_lines(name: str, item: Built, knowledge: Knowledge) -> Iterator[Li
         yield told("value", f"set by parameter {_bound_value(name, item, knowledge)}")
     elif name in item.model.inputs:
         yield told("value", "set for each patient: a draw, or a signal of the untreated patient")
+    elif name in item.model.coefficients:
+        yield told("value", "coefficient of the cell's response functions, from their own table")
     elif name in item.model.wiring.switches():
         yield told("value", f"1 if wiring {name.removeprefix('switch_')} is on, else 0")
     given = [drug.id for drug in knowledge.drugs.values() if name in drug.target.values()]

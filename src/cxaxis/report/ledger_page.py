@@ -310,8 +310,9 @@ def _rules() -> tuple[tuple[str, str], ...]:
         (
             "Control",
             "Every check is run again with the mechanism broken, the reading changed or left out, "
-            "or other works cited. A verdict stands only if the control gets another one: no "
-            "claim is judged by a check that was not seen to fail.",
+            "or other works cited; where a check is contradicted, with the mechanism made stronger "
+            "if breaking what does too little would change nothing. A verdict stands only if the "
+            "control gets another one: no claim is judged by a check that was not seen to fail.",
         ),
         (
             "Verdict of a claim",

@@ -122,6 +122,9 @@ def _content(run: TrialRun) -> dict[str, Any]:
         ],
         "events": readings.event_counts(tables["adtte"], list(summary.labels)),
         "responses": _responses(run),
+        "operations": readings.operations(tables["adpath"], summary.labels, _numbers(run)),
+        "axis_drugs": readings.axis_drugs(run.protocol),
+        "distant": bool((tables["adsl"]["STAGE"] == "IVB").any()),
         "occupancy": drawings.occupancy_drawings(run),
         "occupancy_rows": _occupancy_rows(run),
         "cd34": drawings.cd34_drawing(run),
@@ -178,11 +181,23 @@ def _phi_table(run: TrialRun) -> dict[str, Any]:
     }
 
 
+def _numbers(run: TrialRun) -> dict[str, int]:
+    """Return the patients allocated to each arm."""
+    adsl = run.tables["adsl"]
+    return {arm: int((adsl["TRT01P"] == arm).sum()) for arm in run.summary.labels}
+
+
 def _responses(run: TrialRun) -> dict[str, Any]:
     labels = run.summary.labels
-    counts = {arm: int((run.tables["adsl"]["TRT01P"] == arm).sum()) for arm in labels}
+    counts = _numbers(run)
     best = readings.best_responses(run.tables["adrs"], counts)
-    kinds = {"CR": "complete", "PR": "partial", "SD": "stable", "PD": "progression"}
+    kinds = {
+        "CR": "complete",
+        "PR": "partial",
+        "SD": "stable",
+        "NED": "no disease seen",
+        "PD": "progression",
+    }
     return {
         "names": [kinds.get(name, name) for name, _ in next(iter(best.values()))],
         "rows": [

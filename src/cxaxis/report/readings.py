@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cxaxis.knowledge.drugs import load_drugs
+from cxaxis.models.agents import slot_of
 from cxaxis.report.source import Occupancy, Summary, TrialRun
 from cxaxis.report.words import count_of
 from cxaxis.stats.bootstrap import BootstrapInterval, paired_bootstrap
 from cxaxis.stats.proportions import Proportion, exact_proportion
 from cxaxis.stats.survival import cox_hazard_ratio
 from cxaxis.trial.analysis import occupancy_summary
+from cxaxis.trial.events import DEATH
+from cxaxis.trial.pool import AXIS_SLOTS
 
 _BOOTSTRAPS = 1000
-_RESPONSES = ("CR", "PR", "SD", "PD")
+_RESPONSES = ("CR", "PR", "SD", "NED", "PD")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +189,7 @@ def baseline(adsl: pd.DataFrame, arms: Sequence[str]) -> tuple[tuple[str, tuple[
             tuple(_share(rows["CXCR4GR"] == "high") for rows in groups),
         ),
         (
-            "Distant founders on day 0, not visible",
+            "Distant founders on day 0",
             tuple(_share(rows["OCCMETS"] > 0) for rows in groups),
         ),
     ]
@@ -195,21 +199,62 @@ def baseline(adsl: pd.DataFrame, arms: Sequence[str]) -> tuple[tuple[str, tuple[
 def best_responses(
     adrs: pd.DataFrame, n_of: Mapping[str, int]
 ) -> dict[str, tuple[tuple[str, int], ...]]:
-    """Return the best response of the patients of each arm over the visits after day 0."""
-    later = adrs[adrs["ADY"] > 0]
-    rank = later["AVALC"].map({name: k for k, name in enumerate(_RESPONSES)})
-    best = later.assign(rank=rank).groupby(["TRT01P", "USUBJID"])["rank"].min()
+    """Return the best response of the patients of each arm, as the trial wrote it down."""
+    best = adrs[adrs["PARAMCD"] == "BESTRESP"]
     found = {}
     for arm, n in n_of.items():
-        mine = best.loc[arm] if arm in best.index.get_level_values(0) else pd.Series(dtype=float)
-        counts = [(name, int((mine == k).sum())) for k, name in enumerate(_RESPONSES)]
-        found[arm] = (*counts, ("not assessed", n - len(mine)))
+        mine = best[best["TRT01P"] == arm]["AVALC"]
+        counts = [(name, int((mine == name).sum())) for name in _RESPONSES]
+        found[arm] = (*counts, ("not assessed", n - sum(count for _, count in counts)))
     return found
 
 
+def operations(
+    adpath: pd.DataFrame, labels: Mapping[str, str], n_of: Mapping[str, int]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return label and texts of the arms in which patients were operated on.
+
+    The texts are: operated, R0, ypT0 ypN0, major response, ypN0, and nodes examined.
+    """
+    found = []
+    for arm, label in labels.items():
+        rows = adpath[adpath["TRT01P"] == arm]
+        if rows.empty:
+            continue
+        shares = (rows["MARGIN"] == "R0", rows["PCR"], rows["MPR"], rows["YPN"] == 0)
+        texts = [count_of(len(rows), n_of[arm]), *map(_share, shares)]
+        found.append((label, (*texts, _middle(rows["NODEEXAM"], 0))))
+    return found
+
+
+def axis_drugs(protocol: Mapping[str, Any]) -> str:
+    """Return the names of the drugs of the arms that act on CXCR4 or its ligand, or ``the drug``.
+
+    Drugs that the library does not know are left out.
+    """
+    drugs = load_drugs()
+    given = [
+        item.get("drug")
+        for part in (protocol, *protocol.get("arms", ()))
+        for item in part.get("regimens", part.get("backbone", ()))
+    ]
+    names = [
+        drugs[name].name
+        for name in dict.fromkeys(given)
+        if name in drugs and slot_of(drugs[name]) in AXIS_SLOTS
+    ]
+    return " or ".join(name[:1].lower() + name[1:] for name in names) or "the drug"
+
+
 def event_counts(adtte: pd.DataFrame, arms: Sequence[str]) -> list[tuple[str, str, list[int]]]:
-    """Return end point, what happened, and how often per arm, for every end point of the run."""
+    """Return end point, what happened, and how often per arm, for every end point of the run.
+
+    What patients died of is told for overall survival alone.
+    """
     events = adtte[adtte["EVENT"]]
+    elsewhere = events["PARAMCD"] != "OS"
+    of_any_cause = events["EVNTDESC"].where(~elsewhere, events["EVNTDESC"].map(_without_cause))
+    events = events.assign(EVNTDESC=of_any_cause)
     found = []
     for code in dict.fromkeys(adtte["PARAMCD"]):
         name = str(adtte.loc[adtte["PARAMCD"] == code, "PARAM"].iloc[0])
@@ -218,6 +263,10 @@ def event_counts(adtte: pd.DataFrame, arms: Sequence[str]) -> list[tuple[str, st
             rows = mine[mine["EVNTDESC"] == what]
             found.append((name, str(what), [int((rows["TRT01P"] == arm).sum()) for arm in arms]))
     return found
+
+
+def _without_cause(description: str) -> str:
+    return DEATH if description.startswith(DEATH) else description
 
 
 def marrow_occupancy(adpd: pd.DataFrame, arm: str) -> Occupancy | None:

@@ -21,6 +21,7 @@ TABLES = (
     "adtte",
     "adtr",
     "adrs",
+    "adpath",
     "adpd",
     "outcome",
     "pool",

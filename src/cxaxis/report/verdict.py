@@ -129,7 +129,7 @@ def _two_answers(
         words += " The two point in opposite directions, by chance."
     if luck is not None and luck.hr is not None:
         words += (
-            f" Had nobody received the drug, {luck.deaths_arm} of the {luck.n_arm} patients "
+            f" Had all been treated as control, {luck.deaths_arm} of the {luck.n_arm} patients "
             f"allocated to this arm and {luck.deaths_control} of the {luck.n_control} allocated "
             f"to control would have died, a ratio of {luck.hr:.2f} that is the luck of "
             "allocation alone."
