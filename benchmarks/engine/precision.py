@@ -128,6 +128,8 @@ def best_roadrunner(problem: Problem) -> Solver:
         problem.repeat is not None or not problem.doses.rows
     ):
         forms.append(LeanRoadRunner())
+    if len(forms) == 1:
+        return forms[0]
     count = min(10, problem.n_patient)
     spent = []
     for form in forms:

@@ -118,34 +118,19 @@ def checked_agents(names: Sequence[str]) -> list[str] | None:
     UserInputError
         For an unknown drug, one that acts on neither CXCR4 nor CXCL12, and one named twice.
     """
-    from cxaxis.cli.drug_request import drug_named
-    from cxaxis.core.errors import error, raise_on_errors
-    from cxaxis.core.ids import did_you_mean
+    from cxaxis.cli.drug_request import named_drugs
     from cxaxis.knowledge.drugs import load_drugs
     from cxaxis.trial.harm_plan import harm_agents
 
-    known, able = load_drugs(), harm_agents()
-    found: list[str] = []
-    findings: list[Finding] = []
-    for name in names:
-        where = f"drug harm {name}"
-        drug = drug_named(name, known)
-        if drug is None:
-            message = f"no drug {name!r}. {did_you_mean(name.casefold(), able)}"
-            findings.append(error("HARM001", where, message))
-        elif drug.id not in able:
-            message = (
-                f"{drug.id} acts on neither CXCR4 nor CXCL12 in the model. "
-                f"Drugs that do: {', '.join(able)}."
-            )
-            findings.append(error("HARM002", where, message))
-        elif drug.id in found:
-            message = f"{drug.id} is there twice. Name it once."
-            findings.append(error("HARM003", where, message))
-        else:
-            found.append(drug.id)
-    raise_on_errors(findings)
-    return found or None
+    found = named_drugs(
+        names,
+        load_drugs(),
+        harm_agents(),
+        command="drug harm",
+        code="HARM",
+        unable="acts on neither CXCR4 nor CXCL12 in the model",
+    )
+    return [drug.id for drug in found] or None
 
 
 def checked_backbone(name: str) -> Backbone:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cxaxis.cli.options import all_of
@@ -143,31 +144,70 @@ def _at_dose(plan: Regimen, value: float) -> Regimen:
 
 
 def _drugs(names: Sequence[str], known: Mapping[str, Drug]) -> list[Drug]:
-    from cxaxis.core.errors import error, raise_on_errors
-    from cxaxis.core.ids import did_you_mean
     from cxaxis.models.agents import slot_of
     from cxaxis.patient.compare import COMPARED_SLOTS
 
-    able = {key: drug for key, drug in known.items() if slot_of(drug) in COMPARED_SLOTS}
+    return named_drugs(
+        names,
+        known,
+        {key: drug for key, drug in known.items() if slot_of(drug) in COMPARED_SLOTS},
+        command="drug compare",
+        code="CMP",
+        unable="binds neither CXCR4 nor CXCL12 in the model, so there is nothing to compare",
+        hints={name: f"Give it beside them: --with {name}." for name in ADD_ONS},
+        again=f"; {GRID_OPTION} gives more doses",
+    )
+
+
+def named_drugs(
+    names: Sequence[str],
+    known: Mapping[str, Drug],
+    able: Mapping[str, Drug],
+    *,
+    command: str,
+    code: str,
+    unable: str,
+    hints: Mapping[str, str] = MappingProxyType({}),
+    again: str = "",
+) -> list[Drug]:
+    """Return the drugs that a command was asked for, in that order.
+
+    Parameters
+    ----------
+    names
+        Ids, names or synonyms, in any case.
+    known, able
+        Every drug, and those that the command can take, by id.
+    command, code
+        Its words and the first letters of its findings: 001 for an unknown drug, 002 for one
+        that it cannot take, 003 for one named twice.
+    unable, hints
+        Why it cannot take the others, and what else to do with one of them, by id.
+    again
+        What to add where a drug is named twice.
+
+    Raises
+    ------
+    UserInputError
+        With every finding at once.
+    """
+    from cxaxis.core.errors import error, raise_on_errors
+    from cxaxis.core.ids import did_you_mean
+
     found: list[Drug] = []
     findings: list[Finding] = []
     for name in names:
-        where = f"drug compare {name}"
+        where = f"{command} {name}"
         drug = drug_named(name, known)
         if drug is None:
             message = f"no drug {name!r}. {did_you_mean(name.casefold(), _spellings(able))}"
-            findings.append(error("CMP001", where, message))
+            findings.append(error(f"{code}001", where, message))
         elif drug.id not in able:
-            message = (
-                f"{drug.id} binds neither CXCR4 nor CXCL12 in the model, so there is nothing to "
-                f"compare. Drugs that do: {', '.join(able)}."
-            )
-            if drug.id in ADD_ONS:
-                message += f" Give it beside them: --with {drug.id}."
-            findings.append(error("CMP002", where, message))
+            cure = f"Drugs that do: {', '.join(able)}. {hints.get(drug.id, '')}".rstrip()
+            findings.append(error(f"{code}002", where, f"{drug.id} {unable}. {cure}"))
         elif drug in found:
-            message = f"{drug.id} is there twice. Name it once; {GRID_OPTION} gives more doses."
-            findings.append(error("CMP003", where, message))
+            message = f"{drug.id} is there twice. Name it once{again}."
+            findings.append(error(f"{code}003", where, message))
         else:
             found.append(drug)
     raise_on_errors(findings)
