@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 from cxaxis.claims.breaks import held_at, multiplied, together, unbound, without
@@ -47,6 +48,27 @@ def _blocked(ctx: CheckContext) -> TreatedCourse:
     return treated(ctx, ANTAGONIST, phi=1.0)
 
 
+def _smaller_factor_of_blockade(ctx: CheckContext, *, falls: str, rises: str) -> Measured:
+    course = _blocked(ctx)
+    return _smaller_factor(
+        lambda name: course.on(0.0, name),
+        lambda name: course.on(UNDER_DRUG_DAY, name),
+        falls=falls,
+        rises=rises,
+    )
+
+
+def _smaller_factor(
+    before: Callable[[str], float],
+    after: Callable[[str], float],
+    *,
+    falls: str,
+    rises: str,
+) -> Measured:
+    factors = (before(falls) / after(falls), after(rises) / before(rises))
+    return Measured(min(factors), "1")
+
+
 @check(
     claims=["C120"],
     role="held_out",
@@ -73,11 +95,12 @@ def cxcl12_brings_progenitors_vessels_and_oxygen(ctx: CheckContext) -> Measured:
 def vessels_feed_the_tumour_with_oxygen(ctx: CheckContext) -> Measured:
     """Smaller factor of fall in oxygen and rise in hypoxia without CXCL12 of the tumour."""
     lost = without_cxcl12(ctx)
-    factors = (
-        at_diagnosis(ctx, "oxygen") / at_diagnosis(lost, "oxygen"),
-        at_diagnosis(lost, "hypoxia") / at_diagnosis(ctx, "hypoxia"),
+    return _smaller_factor(
+        lambda name: at_diagnosis(ctx, name),
+        lambda name: at_diagnosis(lost, name),
+        falls="oxygen",
+        rises="hypoxia",
     )
-    return Measured(min(factors), "1")
 
 
 @check(
@@ -175,12 +198,7 @@ def blockade_raises_cd8_over_treg_and_killing(ctx: CheckContext) -> Measured:
 )
 def plerixafor_lowers_treg_and_raises_cd8(ctx: CheckContext) -> Measured:
     """Smaller factor of four weeks of plerixafor: fall in Treg, rise in CD8 cells of the tumour."""
-    course, day = _blocked(ctx), UNDER_DRUG_DAY
-    factors = (
-        course.on(0.0, "treg") / course.on(day, "treg"),
-        course.on(day, "cd8") / course.on(0.0, "cd8"),
-    )
-    return Measured(min(factors), "1")
+    return _smaller_factor_of_blockade(ctx, falls="treg", rises="cd8")
 
 
 @check(
@@ -193,12 +211,7 @@ def plerixafor_lowers_treg_and_raises_cd8(ctx: CheckContext) -> Measured:
 )
 def blockade_eases_matrix_and_lets_cd8_in(ctx: CheckContext) -> Measured:
     """Smaller factor of four weeks of blockade: fall in matrix, rise in CD8 cells of the tumour."""
-    course, day = _blocked(ctx), UNDER_DRUG_DAY
-    factors = (
-        course.on(0.0, "matrix") / course.on(day, "matrix"),
-        course.on(day, "cd8") / course.on(0.0, "cd8"),
-    )
-    return Measured(min(factors), "1")
+    return _smaller_factor_of_blockade(ctx, falls="matrix", rises="cd8")
 
 
 @check(

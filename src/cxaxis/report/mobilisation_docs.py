@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ import numpy as np
 from cxaxis.cohort.population import Theta, central_theta, draw_theta, typical_agents
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.markdown import markdown_table
+from cxaxis.core.outcomes import Outcome, require_success
 from cxaxis.engine.doses import ALL_PATIENTS, Dose
 from cxaxis.engine.population import PopulationEngine
 from cxaxis.engine.protocol import Engine, ParameterTable
@@ -40,6 +41,7 @@ from cxaxis.knowledge.evidence import Evidence, load_evidence
 from cxaxis.knowledge.parameters import Parameters, load_parameters
 from cxaxis.models.agents import rows_of_agent, slot_of
 from cxaxis.models.build import Model, build
+from cxaxis.patient.course import at_rest
 from cxaxis.patient.mobilisation import (
     MobilisationPlan,
     MobilisationRow,
@@ -47,7 +49,6 @@ from cxaxis.patient.mobilisation import (
     cd34_at,
     doses_for_everybody,
     first_dose,
-    marrow_at_rest,
     mobilisation_table,
 )
 from cxaxis.report.page_key import is_fresh, marker, simulated_key
@@ -75,6 +76,22 @@ def drawn_people(model: Model, parameters: Parameters, thetas: Sequence[Theta]) 
     return ParameterTable(tuple(model.bindings), values).with_columns(
         body_weight=VOLUNTEER.weight_kg
     )
+
+
+def people_at_rest(
+    model: Model, parameters: Parameters, thetas: Sequence[Theta], engine: Engine
+) -> tuple[list[Theta], ParameterTable]:
+    """Return the draws whose marrow comes to rest, and one volunteer at rest of each.
+
+    Raises
+    ------
+    SimulationFailedError
+        If a draw fails in any other way.
+    """
+    rest = at_rest(model, drawn_people(model, parameters, thetas), engine)
+    kept = [k for k, item in enumerate(rest.outcomes) if item.outcome is not Outcome.UNSETTLED]
+    require_success([str(k) for k in kept], [rest.outcomes[k] for k in kept])
+    return [thetas[k] for k in kept], rest.patients.rows(kept)
 
 
 def agent_of(
@@ -137,10 +154,27 @@ def draw_weights(
     return np.asarray(np.exp(-0.5 * (np.log(rise / seen) / scatter) ** 2))
 
 
-def predicted_rows(
+@dataclass(frozen=True, kw_only=True)
+class PredictedTable:
+    """What each agent mobilises.
+
+    Attributes
+    ----------
+    typical, drawn
+        At the tabled parameters, and over weighted draws of them.
+    n_swinging
+        Draws left out, because their marrow never comes to rest.
+    """
+
+    typical: tuple[MobilisationRow, ...]
+    drawn: tuple[MobilisationRow, ...]
+    n_swinging: int
+
+
+def predicted_table(
     parameters: Parameters, evidence: Mapping[str, Evidence], engine: Engine, *, n_draw: int
-) -> tuple[tuple[MobilisationRow, ...], tuple[MobilisationRow, ...]]:
-    """Return the table at the tabled parameters, and over weighted draws of them."""
+) -> PredictedTable:
+    """Return the table of every agent over some draws of the parameters."""
     model = build(BENCH, parameters)
     drugs = [d for d in load_drugs().values() if slot_of(d) in ("antagonist", "neutraliser")]
     # Draws are keyed by row, so that leaving rows out does not change the others.
@@ -150,8 +184,8 @@ def predicted_rows(
     varied = {name: parameters[name] for name in parameters if name in used}
     drawn = [draw_theta(varied, seed=SEED, draw=draw) for draw in range(n_draw)]
     tables = []
-    for thetas in ([central_theta(varied)], drawn):
-        people = marrow_at_rest(model, drawn_people(model, parameters, thetas), engine)
+    for every in ([central_theta(varied)], drawn):
+        thetas, people = people_at_rest(model, parameters, every, engine)
         agents = [agent_of(drug, model, parameters, thetas) for drug in drugs]
         label = next(item for item in agents if item.agent == "plerixafor")
         weights = draw_weights(model, people, label.doses, parameters, evidence, engine)
@@ -160,7 +194,7 @@ def predicted_rows(
                 model, people, [*agents, *g_csf_agents()], engine, hours=HOURS, weights=weights
             )
         )
-    return tables[0], tables[1]
+    return PredictedTable(typical=tables[0], drawn=tables[1], n_swinging=n_draw - len(thetas))
 
 
 def input_key() -> str:
@@ -170,7 +204,7 @@ def input_key() -> str:
 
 def page(parameters: Parameters, evidence: Mapping[str, Evidence], engine: Engine, key: str) -> str:
     """Return the page as Markdown; ``key`` is the hash of what was simulated."""
-    central, drawn = predicted_rows(parameters, evidence, engine, n_draw=N_DRAW)
+    predicted = predicted_table(parameters, evidence, engine, n_draw=N_DRAW)
     return "\n".join(
         [
             "# Mobilisation",
@@ -183,7 +217,7 @@ def page(parameters: Parameters, evidence: Mapping[str, Evidence], engine: Engin
             "",
             *_fitted_part(parameters, evidence, engine),
             *_predicted_part(parameters, evidence, engine),
-            *_table_part(central, drawn),
+            *_table_part(predicted),
         ]
     )
 
@@ -287,9 +321,7 @@ def _share_at(parameters: Parameters, name: str, scatter: float, engine: Engine)
     return float((active * factor >= disease.target_per_kg).mean())
 
 
-def _table_part(
-    central: Sequence[MobilisationRow], drawn: Sequence[MobilisationRow]
-) -> Iterator[str]:
+def _table_part(predicted: PredictedTable) -> Iterator[str]:
     yield from (
         "## Predicted: every agent",
         "",
@@ -300,12 +332,13 @@ def _table_part(
         "a log standard deviation of about 1. Hours are those above half of the rise. The rise of",
         "all leukocytes rests on sensitivities that are assumed; two- to fourfold was seen after",
         "plerixafor and entered nowhere.",
+        f"{predicted.n_swinging} draws are left out: their blood counts swing without end.",
         "",
     )
     counts = ("CD34+ peak per uL, typical", "80 %", "95 %", "Fold, typical", "80 %", "95 %")
     hours = ("Peak h", "80 %", "Hours", "80 %")
     header = ("Agent", "Regimen", *counts, *hours, "Leukocyte fold", "80 %", "Rises in")
-    yield from markdown_table(header, map(_agent_cells, central, drawn), "llr")
+    yield from markdown_table(header, map(_agent_cells, predicted.typical, predicted.drawn), "llr")
     yield ""
 
 
