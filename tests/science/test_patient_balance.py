@@ -518,6 +518,18 @@ def test_a_founder_with_cxcr4_grows_faster_and_blockade_slows_that_one_alone():
     assert growth[1] - slowed[1] < 0.5 * (growth[0] - slowed[0])
 
 
+def test_an_aggregate_below_its_draw_is_nobody_and_does_not_grow():
+    """Without seeding or killing it stays what it is; above the draw it grows."""
+    rest = {"liver_aggregate_open": 1.0, "seeding_rate_blood": 0.0, "kill_per_cd8": 0.0}
+    patients = found_patient(
+        **rest, liver_aggregate_clonogens=0.2, liver_aggregate_extinction_draw=[0.3, 0.1]
+    )
+    found = run(MODEL, patients, [0.0, 100.0], ["liver_aggregate_clonogens"])
+    below, above = found.of("liver_aggregate_clonogens")
+    assert below == pytest.approx([0.2, 0.2], rel=1e-6)
+    assert above[1] > 1.5 * above[0]
+
+
 def test_an_aggregate_dies_out_when_less_than_its_draw_is_left():
     """Ten Gray leave an expected few hundredths of five clonogens in the nodes of the field."""
     young = {f"{organ}_aggregate_clonogens": 5.0 for organ in ("node", "liver")}
@@ -563,6 +575,14 @@ def test_a_complete_resection_leaves_no_primary():
     assert found.of("tumour_cells")[0, 1:].tolist() == [0, 0]
     assert found.of("killed_cells")[0, 1] == pytest.approx(0, abs=1)
     assert found.of("operated")[0].tolist() == [0, 1, 1]
+
+
+def test_resection_takes_what_a_complete_response_has_left():
+    """Where no clonogen lives, killed cells are still there and leave with the organ."""
+    found = operated(margin_draw=0.0, tumour_present=0.0, killed_ratio=0.3, k_clear_killed=0.0)
+    assert found.of("killed_cells")[0, 0] > 1e8
+    assert found.of("killed_cells")[0, 1:] == pytest.approx([0, 0], abs=1)
+    assert found.of("tumour_cells")[0].tolist() == [0, 0, 0]
 
 
 def test_an_incomplete_resection_leaves_the_rest_at_the_margin_which_grows_back():

@@ -5,7 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 
+from cxaxis.cohort.population import central_theta, typical_agents
 from cxaxis.core.streams import rng_for
+from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.patient.course import PATIENT_TOLERANCES
 from science_support import (
     bolus,
@@ -13,6 +15,7 @@ from science_support import (
     found_patient,
     in_model_units,
     infusion,
+    parameters_with,
     patient_model,
     run,
     some_patients,
@@ -250,6 +253,42 @@ def test_every_killed_cell_is_counted_until_it_clears():
     assert total[0] == pytest.approx(np.full(3, total[0, 0]), rel=1e-6)
     assert found.of("killed_ratio")[0, -1] > 0.9 * total[0, 0]
     assert found.of("cxcr4_occupancy")[0, 1] > 0.1
+
+
+def test_a_drug_that_kills_bound_cells_kills_them_in_deposits_too():
+    """Direct killing lowers the cells that carry CXCR4, wherever they are, and no others."""
+    liver = {"liver_1_present": 1.0, "liver_1_log_size": 8.0, "phi": 1.0}
+    patients = found_patient(
+        **{**NO_GROWTH, **liver},
+        kill_antagonist=[0.0, 0.1, 0.0, 0.1],
+        liver_1_positive=[1.0, 1.0, 0.0, 0.0],
+    )
+    outputs = ["liver_1_log_size", "tumour_log", "cxcr4_occupancy"]
+    doses = [infusion("antagonist_central", 2e5, 20.0)]
+    found = run(MODEL, patients, np.linspace(0.0, 20.0, 401), outputs, doses)
+    occupied = np.trapezoid(found.of("cxcr4_occupancy")[1], dx=0.05)
+    size = found.of("liver_1_log_size")[:, -1]
+    assert size[0] - size[1] == pytest.approx(0.1 * occupied, rel=1e-3)
+    assert occupied > 5.0
+    assert size[3] == pytest.approx(size[2], abs=1e-6)
+    assert found.of("tumour_log")[1, -1] < found.of("tumour_log")[0, -1] - 0.2
+
+
+@pytest.mark.parametrize("drug", ["ulocuplumab", "motixafortide"])
+def test_drugs_that_kill_kill_nothing_in_the_null_world(drug):
+    rows = parameters_with()
+    agent = typical_agents(MODEL, rows, central_theta(rows), [load_drugs()[drug]])
+    assert agent["kill_antagonist"] > 0
+    rates = [agent["kill_antagonist"], 0.0]
+
+    def growth(phi):
+        patients = found_patient(**{**agent, "kill_antagonist": rates, "phi": phi})
+        doses = [infusion("antagonist_central", 2e5, 20.0)]
+        return run(MODEL, patients, [40.0], ["tumour_log"], doses).values[:, 0, 0]
+
+    null, causal = growth(0.0), growth(1.0)
+    assert null[0] == pytest.approx(null[1], abs=1e-6)
+    assert causal[0] < causal[1] - 0.1
 
 
 def test_killed_cells_leave_with_their_own_rate():
