@@ -15,7 +15,7 @@ from cxaxis.cohort.sample import (
     screen,
 )
 from cxaxis.cohort.settings import STAGES, stage_quotas
-from cxaxis.cohort.staging import IHC_SERIES, ihc_status, stage_group
+from cxaxis.cohort.staging import IHC_SERIES, STAINS, ihc_status, stage_group
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine.population import PopulationEngine
@@ -159,6 +159,39 @@ def test_the_cut_off_of_one_series_holds_for_the_next():
     assert np.mean(later == "high") == pytest.approx(0.61, abs=3 * error)
     cut = scores[:64][ihc_status(scores[:64], scores[:64]) == "high"].min()
     assert ((scores[64:] >= cut) >= (later == "high")).all()
+
+
+def test_every_published_cut_off_of_a_virtual_stain_is_called():
+    about, cutoffs = stained(), load_ihc_cutoffs()
+    assert {row.marker for row in cutoffs.values()} - set(STAINS) == {"ACKR3"}
+    for row in cutoffs.values():
+        if row.marker in STAINS:
+            high = np.mean(about[f"ihc_{row.id}"] == "high")
+            assert high == pytest.approx(row.positive_share, abs=1 / 128), row.id
+    assert (about["cxcr4_ihc"] == about[f"ihc_{IHC_SERIES}"]).all()
+
+
+def test_assays_of_one_tumour_agree_as_far_as_they_see_the_same():
+    about = stained()
+    log = {name: np.log(about[name]) for name in ("bulk_cxcr4", "single_cell_cxcr4")}
+    by_cell = np.corrcoef(about["cxcr4_h_score"], log["single_cell_cxcr4"])[0, 1]
+    by_bulk = np.corrcoef(about["cxcr4_h_score"], log["bulk_cxcr4"])[0, 1]
+    assert by_cell > 0.8
+    # Leukocytes hide in a bulk sample what tumour cells carry.
+    assert abs(by_bulk) < by_cell - 0.3
+    assert (about["serum_cxcl12_ng_per_mL"] > 0.5).all()
+    assert (about["serum_cxcl12_ng_per_mL"] < 20).all()
+
+
+def test_more_cells_in_marrow_are_found_by_cytokeratin_more_often():
+    def found(cells):
+        engine = StillEngine(bone_aggregate_cells=cells, bone_1_cells=0.0, bone_2_cells=0.0)
+        block = screen(MODEL, ROWS, CENTRAL, range(60), engine, seed=8)
+        return np.mean(block.covariates["marrow_cells_found"])
+
+    assert found(0.0) == 0
+    assert 0.2 < found(3e5) < 0.8
+    assert found(1e8) == 1
 
 
 def test_without_a_series_no_tumour_is_called_high():

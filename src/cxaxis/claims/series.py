@@ -17,21 +17,17 @@ import numpy as np
 from scipy.stats import norm
 
 from cxaxis.claims.context import CheckContext, WorldFailedError
-from cxaxis.cohort.laboratory import Laboratory
 from cxaxis.cohort.sample import Candidates, gather, screen
 from cxaxis.cohort.settings import STAGES
 from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.engine.choice import engine_named
 from cxaxis.patient.assays import cutoff_for_share
-from cxaxis.patient.course import DEPOSITS
-from cxaxis.patient.readouts import diameter_mm
 from cxaxis.trial.pool import ArmPlan, schedule_of, simulate_arm
 
 SCREENED: Final = 200
 SERIES_SEED: Final = 100
 MIRRORED: Final = ("cxcr4_per_tumour_cell", "positive_odds")
 MIRRORED_LIGAND: Final = ("cxcl12_secretion_tumour_cell", "cxcl12_secretion_fibroblast")
-SECONDS_PER_DAY: Final = 86400.0
 LEAST_SOUND: Final = 0.8
 LEAST_PAIRS: Final = 10
 FOLLOW_UP_DAY: Final = 5 * 365.25
@@ -165,12 +161,12 @@ def _specimens(ctx: CheckContext, *, ligand: bool) -> Specimens:
     if sound.mean() < LEAST_SOUND:
         msg = f"{1.0 - sound.mean():.0%} of the pairs have an untreated course that failed."
         raise WorldFailedError(msg)
-    stained = [_cxcl12_high(ctx, block) if ligand else _cxcr4_high(block) for block in blocks]
+    stained = [_cxcl12_high(block) if ligand else _cxcr4_high(block) for block in blocks]
     kept = sound & (stained[0] != stained[1])
     if kept.sum() < LEAST_PAIRS:
         msg = f"{kept.sum()} pairs differ in stain: too few."
         raise WorldFailedError(msg)
-    found = [_findings(ctx, block) for block in blocks]
+    found = [_findings(block) for block in blocks]
     marrow = [_marrow_chance(block)[kept] for block in blocks]
 
     def joined(values: Sequence[BoolArray]) -> BoolArray:
@@ -187,30 +183,19 @@ def _cxcr4_high(block: Candidates) -> BoolArray:
     return np.asarray(block.covariates["cxcr4_ihc"] == "high")
 
 
-def _cxcl12_high(ctx: CheckContext, block: Candidates) -> BoolArray:
-    """Return who stains above the median for CXCL12; every cell of a tumour makes as much."""
-    per_second = block.diagnosis.patients.column("cxcl12_secretion_tumour_cell") / SECONDS_PER_DAY
-    score = _laboratory(ctx, block).cxcl12_h_score(per_second, np.ones(len(block.indices)))
+def _cxcl12_high(block: Candidates) -> BoolArray:
+    """Return who stains above the median for CXCL12."""
+    score = np.asarray(block.covariates["cxcl12_h_score"])
     return np.asarray(score > cutoff_for_share(score, 0.5))
 
 
-def _laboratory(ctx: CheckContext, block: Candidates) -> Laboratory:
-    return Laboratory(theta=ctx.theta, patients=block.indices, seed=SERIES_SEED)
-
-
-def _findings(ctx: CheckContext, block: Candidates) -> dict[str, BoolArray]:
-    table, cells = block.diagnosis.patients, block.diagnosis.cells
-    per_mL = table.column("tumour_cell_density") / 1e3
-    nodes = DEPOSITS["node"]
-    present = np.stack([table.column(f"{slot}_present") for slot in nodes], axis=1)
-    deposit_mm = np.stack([diameter_mm(cells[slot], cells_per_mL=per_mL) for slot in nodes], axis=1)
-    laboratory = _laboratory(ctx, block)
-    seen = np.isin(block.stage, ("III", "IVA", "IVB"))
+def _findings(block: Candidates) -> dict[str, BoolArray]:
+    about = block.covariates
     return {
-        "nodal": np.asarray(block.covariates["n"]) > 0,
-        "advanced": seen,
-        "distant": (np.asarray(block.covariates["occult_metastases"]) > 0) | (block.stage == "IVB"),
-        "occult_nodes": laboratory.occult_nodes(present, deposit_mm) > 0,
+        "nodal": np.asarray(about["n"]) > 0,
+        "advanced": np.isin(block.stage, ("III", "IVA", "IVB")),
+        "distant": (np.asarray(about["occult_metastases"]) > 0) | (block.stage == "IVB"),
+        "occult_nodes": np.asarray(about["occult_nodes"]) > 0,
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
@@ -27,10 +28,13 @@ from cxaxis.patient.assays import (
     serum_cxcl12_ng_per_mL,
     single_cell_positive_share,
 )
+from cxaxis.patient.course import DEPOSITS, Diagnosis
 from cxaxis.patient.pathology import Specimen, examine, section_hit_chance, specimen_draws
+from cxaxis.patient.readouts import diameter_mm
 from cxaxis.patient.recist import node_short_axis_mm
 
-GRAMS_PER_KILOGRAM = 1e3
+GRAMS_PER_KILOGRAM: Final = 1e3
+SECONDS_PER_DAY: Final = 86400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,14 +102,21 @@ class Laboratory:
         receptors_per_positive_cell: FloatArray,
         positive_share: FloatArray,
         leukocytes_per_tumour_cell: FloatArray,
+        other_cells_per_tumour_cell: FloatArray | None = None,
     ) -> FloatArray:
-        """Return the CXCR4 message of a bulk sample, relative to reference tumour cells."""
+        """Return the CXCR4 message of a bulk sample, relative to reference tumour cells.
+
+        Other cells are as many as in the population's median tumour if omitted.
+        """
+        others = other_cells_per_tumour_cell
         return bulk_cxcr4(
             positive_share=positive_share,
             per_positive_cell=receptors_per_positive_cell,
             reference_per_cell=self.theta["cxcr4_per_tumour_cell"],
             leukocytes_per_tumour_cell=leukocytes_per_tumour_cell,
-            other_cells_per_tumour_cell=self.theta["bulk_other_cells"],
+            other_cells_per_tumour_cell=self.theta["bulk_other_cells"]
+            if others is None
+            else others,
             leukocytes=self.leukocytes,
             sampling=self.theta["bulk_sampling_noise"],
             sampling_error=self._error("bulk_sampling"),
@@ -172,6 +183,56 @@ class Laboratory:
             for i in self.patients
         ]
         return np.asarray(np.array(draws) < chance)
+
+    def at_diagnosis(
+        self,
+        diagnosis: Diagnosis,
+        *,
+        leukocytes_per_tumour_cell: FloatArray,
+        other_cells_per_tumour_cell: FloatArray,
+    ) -> dict[str, Any]:
+        """Return what assays say of patients at diagnosis, by covariate, ``(n_patient,)`` each.
+
+        The H-scores of CXCR4 and CXCL12; the CXCR4 message of a bulk sample; the share of tumour
+        cells in which single-cell RNA finds CXCR4; CXCL12 of serum; nodes, and whether marrow,
+        in which cytokeratin shows cells that no scan does. CXCR4 of serum is not among them:
+        nothing read decides between its three explanations (`cxaxis.patient.assays`), and none
+        of the model's tumours reaches the ligand of plasma.
+
+        Parameters
+        ----------
+        diagnosis
+            The patients.
+        leukocytes_per_tumour_cell, other_cells_per_tumour_cell
+            Of a tumour with T and myeloid cells as in the typical untreated patient, shape
+            ``(n_patient,)``.
+        """
+        table, cells = diagnosis.patients, diagnosis.cells
+        receptors, positive = (
+            diagnosis.biopsy[name] for name in ("cxcr4_per_positive_cell", "positive_share")
+        )
+        t_cells, myeloid = (self.leukocytes.composition[name] for name in ("t", "myeloid"))
+        drawn_in = t_cells * (table.column("cd8") - 1.0) + myeloid * (table.column("myeloid") - 1.0)
+        infiltrate = leukocytes_per_tumour_cell * np.maximum(1.0 + drawn_in, 0.0)
+        per_second = table.column("cxcl12_secretion_tumour_cell") / SECONDS_PER_DAY
+        free_nM = table.column("blood_cxcl12") / table.column("plasma_fluid")
+        per_mL = table.column("tumour_cell_density") / 1e3
+        nodes = DEPOSITS["node"]
+        present = np.stack([table.column(f"{slot}_present") for slot in nodes], axis=1)
+        in_nodes = [diameter_mm(cells[slot], cells_per_mL=per_mL) for slot in nodes]
+        in_marrow = sum(cells[name] for name in (*DEPOSITS["bone"], "bone_aggregate"))
+        return {
+            "cxcr4_h_score": self.cxcr4_h_score(receptors, positive),
+            # Every cell of a tumour makes as much.
+            "cxcl12_h_score": self.cxcl12_h_score(per_second, np.ones(len(per_second))),
+            "bulk_cxcr4": self.bulk_cxcr4(
+                receptors, positive, infiltrate, other_cells_per_tumour_cell
+            ),
+            "single_cell_cxcr4": self.single_cell_share(receptors, positive),
+            "serum_cxcl12_ng_per_mL": self.serum_cxcl12_ng_per_mL(free_nM)[0],
+            "occult_nodes": self.occult_nodes(present, np.stack(in_nodes, axis=1)),
+            "marrow_cells_found": self.marrow_cells_found(np.asarray(in_marrow)),
+        }
 
     def specimen(
         self,

@@ -30,7 +30,8 @@ from cxaxis.cohort.settings import (
     Setting,
     stage_quotas,
 )
-from cxaxis.cohort.staging import ihc_status, stage_group
+from cxaxis.cohort.staging import STAINS, stage_group, stain_calls
+from cxaxis.core.arrays import BoolArray, FloatArray
 from cxaxis.core.errors import CxaxisError, ModelValueError
 from cxaxis.core.ids import patient_id
 from cxaxis.core.streams import rng_for
@@ -54,7 +55,6 @@ MOST_SCREENED_PER_PATIENT: Final = 100
 
 # Rows of parameters.tsv that the cohort uses and no model does.
 COHORT_PARAMETERS: Final = (
-    "age_at_diagnosis",
     "share_male",
     "body_height",
     "share_t2",
@@ -83,6 +83,7 @@ COHORT_PARAMETERS: Final = (
     "bulk_cxcr4_b_cells",
     "bulk_cxcr4_myeloid",
     "bulk_leukocyte_message",
+    "leukocytes_per_tumour_cell",
     "bulk_other_cells",
     "bulk_sampling_noise",
     "bulk_reading_noise",
@@ -112,8 +113,9 @@ class Cohort:
         ``Diagnosis.patients`` of the eligible, one row per patient.
     covariates
         One row per patient: ``age_year, sex, weight_kg, height_cm, crcl_mL_min, t, n, stage,
-        cxcr4_h_score, cxcr4_ihc, cxcr4_per_cell, diameter_mm, occult_metastases,
-        days_from_inception, death_draw``.
+        cxcr4_per_cell, diameter_mm, occult_metastases, days_from_inception, death_draw``; the
+        assays of `Laboratory.at_diagnosis`, and each published cut-off's call of the stains:
+        ``cxcr4_ihc`` and those of `cxaxis.cohort.staging.stain_cutoffs`.
     screened
         How many were drawn, by reason of exclusion.
     seed
@@ -190,19 +192,18 @@ def screen(
     Parameters
     ----------
     patients
-        Indices; the result of a patient depends on its index and the seed alone, but for
-        ``cxcr4_ihc``: the cut-off is that of these patients.
+        Indices; the result of a patient depends on its index and the seed alone, but for stains
+        told high or low: the cut-offs are those of these patients.
     """
+
+    def drawn(name: str) -> FloatArray:
+        return patient_values(parameters[name], theta[name], patients, seed=seed)
+
     table = draw_patients(model, parameters, theta, patients, seed=seed)
     per_mL = table.column("tumour_cell_density") / 1e3
     t_share = (theta["share_t2"], theta["share_t3"])
     t = 2 + _choice(t_share, patients, seed, "t_category")
-    size = np.column_stack(
-        [
-            patient_values(parameters[name], theta[name], patients, seed=seed)
-            for name in ("diameter_t2", "diameter_t3", "diameter_t4")
-        ]
-    )
+    size = np.column_stack([drawn(f"diameter_t{k}") for k in (2, 3, 4)])
     primary_mm = size[np.arange(len(patients)), t - 2]
     table = table.with_columns(
         cells_at_diagnosis=cells_of_diameter(primary_mm, cells_per_mL=per_mL)
@@ -223,26 +224,22 @@ def screen(
     present += [
         diagnosis.cells[name] >= founder for name in AGGREGATES if not name.startswith("node")
     ]
-    per_cell = table.column("cxcr4_per_tumour_cell")
     laboratory = Laboratory(theta=theta, patients=patients, seed=seed)
-    h_score = laboratory.cxcr4_h_score(
-        diagnosis.biopsy["cxcr4_per_positive_cell"], diagnosis.biopsy["positive_share"]
-    )
     male = _choice((theta["share_male"],), patients, seed, "sex") == 0
     covariates = {
-        "age_year": patient_values(
-            parameters["age_at_diagnosis"], theta["age_at_diagnosis"], patients, seed=seed
-        ),
+        "age_year": drawn("age_at_diagnosis"),
         "sex": np.where(male, "M", "F"),
         "weight_kg": table.column("body_weight"),
         "crcl_mL_min": table.column("creatinine_clearance") * 1e3 / MINUTES_PER_DAY,
-        "height_cm": patient_values(
-            parameters["body_height"], theta["body_height"], patients, seed=seed
-        ),
+        "height_cm": drawn("body_height"),
         "t": t,
         "n": np.where(n_visible == 0, 0, np.where(n_visible <= 2, 1, 2)),
-        "cxcr4_h_score": h_score,
-        "cxcr4_per_cell": per_cell,
+        **laboratory.at_diagnosis(
+            diagnosis,
+            leukocytes_per_tumour_cell=drawn("leukocytes_per_tumour_cell"),
+            other_cells_per_tumour_cell=drawn("bulk_other_cells"),
+        ),
+        "cxcr4_per_cell": table.column("cxcr4_per_tumour_cell"),
         "diameter_mm": primary_mm,
         "occult_metastases": np.sum(present, axis=0).astype(int),
         "days_from_inception": diagnosis.days_from_inception,
@@ -250,13 +247,17 @@ def screen(
     }
     failed = np.array([o.outcome.is_failure for o in diagnosis.outcomes])
     stage = np.where(failed, "failed", stage_group(t, n_visible, m_visible))
-    status = ihc_status(h_score, h_score[~failed])
+    calls = stain_calls(covariates, _stains_of(covariates, ~failed))
     return Candidates(
         indices=tuple(patients),
         diagnosis=diagnosis,
-        covariates={**covariates, "cxcr4_ihc": status, "stage": stage},
+        covariates={**covariates, **calls, "stage": stage},
         stage=stage,
     )
+
+
+def _stains_of(covariates: Mapping[str, Any], chosen: BoolArray) -> dict[str, np.ndarray]:
+    return {name: np.asarray(covariates[name])[chosen] for name in STAINS.values()}
 
 
 class ScreeningError(CxaxisError):
@@ -304,7 +305,7 @@ def _enrol(
 def gather(taken: Sequence[tuple[Candidates, list[int]]], **about: Any) -> Cohort:
     """Return the cohort of the chosen candidates.
 
-    The first block is the series whose cut-off of CXCR4 staining holds for all.
+    The first block is the series whose cut-offs of staining hold for all.
     """
     tables = [block.diagnosis.patients.rows(chosen) for block, chosen in taken]
     values = np.vstack([table.values for table in tables])
@@ -313,8 +314,8 @@ def gather(taken: Sequence[tuple[Candidates, list[int]]], **about: Any) -> Cohor
         for key in taken[0][0].covariates
     }
     series = taken[0][0]
-    covariates["cxcr4_ihc"] = ihc_status(
-        covariates["cxcr4_h_score"], series.covariates["cxcr4_h_score"][series.stage != "failed"]
+    covariates |= stain_calls(
+        covariates, _stains_of(series.covariates, np.asarray(series.stage != "failed"))
     )
     return Cohort(
         indices=tuple(block.indices[i] for block, chosen in taken for i in chosen),

@@ -1,19 +1,23 @@
-"""What a clinic says of a patient at diagnosis: the stage group, and CXCR4 high or low."""
+"""What a clinic says of a patient at diagnosis: the stage group, and stains high or low."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from cxaxis.core.arrays import FloatArray
-from cxaxis.knowledge.ihc_cutoffs import load_ihc_cutoffs
+from cxaxis.knowledge.ihc_cutoffs import IhcCutoff, load_ihc_cutoffs
 from cxaxis.patient.assays import cutoff_for_share
 
 #: The series whose share of CXCR4-positive tumours places the cut-off: squamous cases alone, with a
 #: share printed in the paper.
 IHC_SERIES: Final = "uchi_2016_cxcr4"
+
+#: Marker -> the covariate with its virtual stain. Tumour cells are not stained for ACKR3.
+STAINS: Final[Mapping[str, str]] = {"CXCR4": "cxcr4_h_score", "CXCL12": "cxcl12_h_score"}
 
 
 def stage_group(t: np.ndarray, n_visible: np.ndarray, m_visible: np.ndarray) -> np.ndarray:
@@ -38,12 +42,14 @@ def stage_group(t: np.ndarray, n_visible: np.ndarray, m_visible: np.ndarray) -> 
 
 
 @cache
-def ihc_positive_share() -> float:
-    """Return the share of tumours that `IHC_SERIES` calls positive."""
-    return load_ihc_cutoffs()[IHC_SERIES].positive_share
+def stain_cutoffs() -> Mapping[str, IhcCutoff]:
+    """Return the published cut-offs of markers with a virtual stain, by covariate of the call."""
+    return {f"ihc_{row.id}": row for row in load_ihc_cutoffs().values() if row.marker in STAINS}
 
 
-def ihc_status(h_score: FloatArray, series: FloatArray) -> np.ndarray:
+def ihc_status(
+    h_score: FloatArray, series: FloatArray, positive_share: float | None = None
+) -> np.ndarray:
     """Return ``high`` or ``low`` for each score by the cut-off of a series.
 
     Parameters
@@ -53,8 +59,30 @@ def ihc_status(h_score: FloatArray, series: FloatArray) -> np.ndarray:
     series
         Scores of unselected tumours, of which the published share is high; those that are not
         numbers are left out, and without any other all tumours are low.
+    positive_share
+        The published share, in (0, 1); that of CXCR4 in `IHC_SERIES` if omitted.
     """
     known = series[np.isfinite(series)]
     if len(known) == 0:
         return np.full(len(h_score), "low", dtype="U4")
-    return np.where(h_score > cutoff_for_share(known, ihc_positive_share()), "high", "low")
+    share = positive_share or load_ihc_cutoffs()[IHC_SERIES].positive_share
+    return np.where(h_score > cutoff_for_share(known, share), "high", "low")
+
+
+def stain_calls(covariates: Mapping[str, Any], series: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return ``high`` or ``low`` by every published cut-off, and ``cxcr4_ihc`` by `IHC_SERIES`.
+
+    Parameters
+    ----------
+    covariates, series
+        Stains (`STAINS`) of those to tell, and of the unselected tumours that place the cut-offs.
+    """
+    calls = {
+        name: ihc_status(
+            np.asarray(covariates[STAINS[row.marker]]),
+            np.asarray(series[STAINS[row.marker]]),
+            row.positive_share,
+        )
+        for name, row in stain_cutoffs().items()
+    }
+    return {**calls, "cxcr4_ihc": calls[f"ihc_{IHC_SERIES}"]}

@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 ABOUT_NAME: Final = "cohort.json"
 MOST_PATIENTS: Final = 1_000_000
 _PREFIX: Final = "value_"
-_KINDS: Final[dict[str, ColumnType]] = {"f": "float64", "i": "int64", "U": "string"}
+_KINDS: Final[dict[str, ColumnType]] = {"f": "float64", "i": "int64", "U": "string", "b": "bool"}
 _UNITS: Final = {
     "age_year": "year",
     "weight_kg": "kg",
     "height_cm": "cm",
     "crcl_mL_min": "mL/min",
+    "serum_cxcl12_ng_per_mL": "ng/mL",
     "diameter_mm": "mm",
     "days_from_inception": "day",
 }

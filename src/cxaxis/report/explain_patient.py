@@ -233,8 +233,23 @@ def _who(cohort: Cohort) -> Iterator[Line]:
         f"T{about['t']} N{about['n']}, stage {about['stage']}, {about['diameter_mm']:.0f} mm, "
         f"{about['days_from_inception']:.0f} days after its first focus",
     )
-    yield told("CXCR4", f"H-score {about['cxcr4_h_score']:.0f} of 300 by immunohistochemistry")
-    yield told("spread", f"{about['occult_metastases']} distant founders already there")
+    yield told(
+        "CXCR4",
+        f"H-score {about['cxcr4_h_score']:.0f} of 300 by immunohistochemistry, found by "
+        f"single-cell RNA in {about['single_cell_cxcr4']:.1%} of tumour cells, "
+        f"{about['bulk_cxcr4']:.2g} in bulk RNA",
+    )
+    yield told(
+        "CXCL12",
+        f"H-score {about['cxcl12_h_score']:.0f} of 300, "
+        f"{about['serum_cxcl12_ng_per_mL']:.2g} ng/mL in serum",
+    )
+    marrow = "cells" if about["marrow_cells_found"] else "none"
+    yield told(
+        "spread",
+        f"{about['occult_metastases']} distant founders already there; cytokeratin shows "
+        f"{about['occult_nodes']} nodes with a micrometastasis and {marrow} in marrow",
+    )
 
 
 def _treatment(found: Walk) -> Iterator[Line]:

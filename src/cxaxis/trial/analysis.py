@@ -14,6 +14,7 @@ from cxaxis.patient.readouts import hours_above
 from cxaxis.trial.events import CAUSES, DEATH, END_POINTS
 from cxaxis.trial.pool import INTENSIVE_DAY
 from cxaxis.trial.protocol import Protocol
+from cxaxis.trial.schemas import STAIN_CALLS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,13 @@ def adsl_of(protocol: Protocol, cohort: Cohort, arms: IntArray) -> pd.DataFrame:
             "HEIGHT": about["height_cm"],
             "CRCL": about["crcl_mL_min"],
             "CXCR4H": about["cxcr4_h_score"],
-            "CXCR4GR": about["cxcr4_ihc"],
+            "CXCL12H": about["cxcl12_h_score"],
+            **{column: about[name] for name, column in STAIN_CALLS.items()},
+            "BULKX4": about["bulk_cxcr4"],
+            "SCX4": about["single_cell_cxcr4"],
+            "SERUMX12": about["serum_cxcl12_ng_per_mL"],
+            "CYTNODE": np.asarray(about["occult_nodes"]).astype(np.int32),
+            "CYTMARR": about["marrow_cells_found"],
             "TUMDIAM": about["diameter_mm"],
             "OCCMETS": np.asarray(about["occult_metastases"]).astype(np.int32),
             "ENTRYDY": entry,

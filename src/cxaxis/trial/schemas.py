@@ -20,6 +20,19 @@ CENSORED: Final = _column("CNSR", "int8", "", "0 when the event was observed, 1 
 EVENT: Final = _column("EVENT", "bool", "", "Whether the event was observed")
 PARAMCD: Final = _column("PARAMCD", "string", "", "Code of the quantity")
 
+#: Covariate of the cohort -> column: whether a stain is high by the cut-off of one series.
+STAIN_CALLS: Final = {
+    "ihc_kaifi_2005_cxcr4": "X4KAI05",
+    "ihc_gockel_2006_cxcr4_any": "X4GOC06A",
+    "ihc_gockel_2006_cxcr4_strong": "X4GOC06S",
+    "ihc_uchi_2016_cxcr4": "CXCR4GR",
+    "ihc_aacr_2012_cxcr4": "X4AAC12",
+    "ihc_sasaki_2009_cxcr4": "X4SAS09",
+    "ihc_uchi_2016_cxcl12": "X12UCH16",
+    "ihc_aacr_2012_cxcl12": "X12AAC12",
+    "ihc_sasaki_2009_cxcl12": "X12SAS09",
+    "ihc_chen_2020_cxcl12": "X12CHE20",
+}
 
 ADSL: Final = TableSchema(
     name="adsl",
@@ -38,7 +51,16 @@ ADSL: Final = TableSchema(
         _column("HEIGHT", "float64", "cm", "Height"),
         _column("CRCL", "float64", "mL/min", "Creatinine clearance"),
         _column("CXCR4H", "float64", "", "H-score of CXCR4 on tumour cells, 0 to 300"),
-        _column("CXCR4GR", "string", "", "Tumour-cell CXCR4 by immunohistochemistry: low or high"),
+        _column("CXCL12H", "float64", "", "H-score of CXCL12 in tumour cells, 0 to 300"),
+        *(
+            _column(column, "string", "", f"Stain by the cut-off {name[4:]}: low or high")
+            for name, column in STAIN_CALLS.items()
+        ),
+        _column("BULKX4", "float64", "", "CXCR4 in bulk RNA, relative to positive tumour cells"),
+        _column("SCX4", "float64", "", "Share of tumour cells with CXCR4 by single-cell RNA"),
+        _column("SERUMX12", "float64", "ng/mL", "CXCL12 in serum"),
+        _column("CYTNODE", "int32", "", "Nodes with a micrometastasis by cytokeratin"),
+        _column("CYTMARR", "bool", "", "Cytokeratin shows tumour cells in an aspirate of marrow"),
         _column("TUMDIAM", "float64", "mm", "Diameter of the primary at diagnosis"),
         _column(
             "OCCMETS",
@@ -48,7 +70,7 @@ ADSL: Final = TableSchema(
         ),
         _column("ENTRYDY", "float64", "day", "Calendar day of entry, from the first possible one"),
     ),
-    version=2,
+    version=3,
 )
 
 ADTTE: Final = TableSchema(
