@@ -72,9 +72,10 @@ ledger: environment-test  ## judge every claim anew, slow checks included, and w
 	@$(BIN)/python -m cxaxis.report.ledger_docs docs $(ARGS)
 
 .PHONY: pages
-pages: environment-test  ## write the pages of mobilisation, grafts and harm anew (a quarter of an hour)
+pages: environment-test  ## write the pages of mobilisation, grafts, outcomes and harm anew (a quarter of an hour)
 	@$(BIN)/python -m cxaxis.report.mobilisation_docs docs $(ARGS)
 	@$(BIN)/python -m cxaxis.report.xenograft_docs docs $(ARGS)
+	@$(BIN)/python -m cxaxis.report.outcomes_docs docs $(ARGS)
 	@$(BIN)/python -m cxaxis.report.harm_docs docs $(ARGS)
 
 .PHONY: bench
