@@ -1,6 +1,7 @@
 """Simulation checks at the tabled values: what each measures, and that breaking it is noticed."""
 
 from functools import cache
+from math import log
 
 import pytest
 
@@ -37,6 +38,7 @@ AGAINST = {
     "plerixafor_raises_leukocytes",
     "serum_cxcr4_falls_as_cxcl12_rises",
     "binding_explains_the_serum_pair",
+    "organ_cxcl12_beats_flow_alone",
 }
 # Not at the tabled values, but in other worlds: regulatory T cells that leave the marrow for the
 # tumour outnumber those that CXCL12 no longer brings.
@@ -63,6 +65,48 @@ def test_a_check_holds_at_the_tabled_values_and_fails_when_broken(item):
 def test_what_the_tabled_patient_does_not_do_shows_where_the_mechanism_is_stronger(item):
     expectation = tabled().knowledge.expectations[item.expectation]
     assert holds(item.measure(item.strengthened(tabled())), expectation)
+
+
+def test_one_level_of_cxcl12_in_liver_lung_and_bone_tells_nothing_of_them():
+    """The tabled map is flat among the three, so flow alone says as much; nor does a flat one."""
+    check = spread_checks.organ_cxcl12_beats_flow_alone
+    ranked = check.strengthened(tabled())
+    for ctx in (tabled(), check.control(ranked)):
+        assert check.measure(ctx).interval == pytest.approx((0.0, 0.0), abs=1e-9)
+    assert check.measure(ranked).interval[0] > 0.1
+
+
+@pytest.mark.parametrize("lung", [5.0, 20.0])
+def test_more_cxcl12_where_squamous_cancers_spread_less_than_flow_says_predicts_worse(lung):
+    check = spread_checks.organ_cxcl12_beats_flow_alone
+    assert check.measure(tabled().scaled(cxcl12_lung=lung)).interval[1] < 0.0
+
+
+def test_the_gain_over_flow_is_scored_against_squamous_cancer_alone():
+    rows = [tabled().reading(name) for name in spread_checks.SQUAMOUS_SHARES.values()]
+    assert {row.tissue for row in rows} == {"escc"}
+    check = spread_checks.organ_cxcl12_beats_flow_alone
+    source = tabled().knowledge.expectations[check.expectation].source
+    assert set(source) == set(spread_checks.SQUAMOUS_SHARES.values())
+    # Organs elsewhere are not split in such patients, and count for nothing.
+    richer = check.measure(tabled().scaled(cxcl12_elsewhere=10.0))
+    assert richer.value == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_gain_over_flow_is_that_of_the_shares_written_out():
+    """Log score at shares of 25, 20 and 11.5 for lung, liver and bone, by hand."""
+    ranked = tabled().scaled(cxcl12_lung=0.2)
+    hazard = untreated(ranked).hazard
+    organs, seen = ("lung", "liver", "bone"), (25 / 56.5, 20 / 56.5, 11.5 / 56.5)
+    axis = [hazard[organ] / sum(hazard[one] for one in organs) for organ in organs]
+    flow = [ranked.theta[f"{organ}_flow"] for organ in organs]
+    expected = sum(
+        share * log(now / (then / sum(flow)))
+        for share, now, then in zip(seen, axis, flow, strict=True)
+    )
+    measured = spread_checks.organ_cxcl12_beats_flow_alone.measure(ranked)
+    assert measured.value == pytest.approx(expected, rel=1e-9)
+    assert measured.low < measured.value < measured.high
 
 
 def test_a_knock_out_leaves_no_signal_and_no_bound_receptor():

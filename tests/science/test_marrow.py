@@ -111,10 +111,23 @@ def test_every_kind_of_cell_follows_one_law_at_its_own_pace():
     assert treg.max() > peak["lymphocyte_ratio"]
 
 
-def test_predicted_rise_of_all_leukocytes_is_at_the_low_end_of_what_was_seen():
-    """Held out: two- to fourfold. Found: 1.6-fold, for the sensitivities are assumed: a miss."""
+def test_leukocytes_rise_in_blood_after_an_injection_and_come_back():
     ratio = after_plerixafor("leukocyte_ratio").of("leukocyte_ratio")[0]
-    assert 1.3 < ratio.max() < 4.0
+    assert 1 <= ratio.argmax() <= 24
+    assert ratio.max() > 1.3
+    assert ratio[96] == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="1.5-fold where two- to fourfold was seen: the sensitivities of the kinds are assumed",
+)
+def test_predicted_rise_of_all_leukocytes_is_within_what_was_seen():
+    """Held out (DRG114): nothing of the model is set by it."""
+    seen = load_evidence()["DRG114"]
+    ratio = after_plerixafor("leukocyte_ratio").of("leukocyte_ratio")[0]
+    assert float(seen.low) <= ratio.max() <= float(seen.high)
 
 
 def test_plasma_cxcl12_rises_under_blockade_and_returns():

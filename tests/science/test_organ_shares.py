@@ -1,7 +1,7 @@
 """Which organs founders reach: flow alone where CXCL12 is the same everywhere, CXCL12 on top.
 
-Whether the map of CXCL12 predicts observed organs better than flow alone is judged in the
-ledger, claim C107.
+Whether the map of CXCL12 predicts the organs of squamous cancers better than flow alone is
+judged in the ledger, claim C107.
 """
 
 from functools import cache
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cxaxis.cohort.population import central_theta, event_draws
+from cxaxis.knowledge.evidence import load_evidence
 from cxaxis.patient.course import DEPOSITS, DISTANT_ORGANS, ORGANS
 from science_support import diagnosed, in_model_units, parameters_with, patient_model
 
@@ -101,9 +102,18 @@ def test_founders_come_in_the_shares_of_hazard_within_chance():
         assert arrived == pytest.approx(chance, abs=4 * error + 1e-9), organ
 
 
-def test_the_map_of_cxcl12_is_the_tabled_one():
-    """Levels of organs are rows of their own, none set by where metastases are found."""
-    rows, theta = parameters_with(), central_theta(parameters_with())
+def test_the_map_of_cxcl12_is_that_of_one_reading_and_nothing_else():
+    """Organs rich in CXCL12 share a level; those elsewhere have the part of it that was read.
+
+    No row rests on where metastases are found.
+    """
+    rows, ratio = parameters_with(), load_evidence()["TIS022"]
+    theta = central_theta(rows)
     for name in LEVELS.values():
-        assert theta[name] > 0
-        assert rows[name].status != "fitted", name
+        assert rows[name].evidence == ("TIS022",), name
+        assert rows[name].unit == rows["cxcl12_node"].unit, name
+        poor = name == LEVELS["elsewhere"]
+        expected = ratio.number if poor else 1.0
+        assert theta[name] / theta["cxcl12_node"] == pytest.approx(expected), name
+    for organ in ORGANS:
+        assert rows[f"{organ}_flow"].evidence == (), organ

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import product
 from typing import Final
 
 from cxaxis.claims.breaks import misread, multiplied, together, unbound, without
@@ -23,13 +24,10 @@ ORGAN_CXCL12: Final = {
     "elsewhere": "cxcl12_elsewhere",
 }
 RICH: Final = ("liver", "lung", "bone")
-# The registry counts the brain alone of all other organs.
-SITE_SHARES: Final = {
-    "liver": "CLI172",
-    "lung": "CLI174",
-    "bone": "CLI175",
-    "elsewhere": "CLI176",
-}
+# Shares in patients whose cancer is squamous: where most are adenocarcinomas, the liver leads.
+SQUAMOUS_SHARES: Final = {"lung": "TIS123", "liver": "TIS124", "bone": "TIS125"}
+# More CXCL12 where such cancers spread more often than blood flow says.
+ranked_as_seen: Final = multiplied(cxcl12_lung=0.2, cxcl12_marrow_stroma=5.0)
 
 
 def flattened(ctx: CheckContext) -> CheckContext:
@@ -42,15 +40,10 @@ def _flows(ctx: CheckContext) -> Mapping[str, float]:
     return {organ: ctx.theta[f"{organ}_flow"] for organ in DISTANT}
 
 
-def _shares(amounts: Mapping[str, float]) -> Mapping[str, float]:
-    total = sum(amounts.values())
-    return {organ: amount / total for organ, amount in amounts.items()}
-
-
-def _founder_shares(ctx: CheckContext) -> Mapping[str, float]:
-    """Return the share of each organ in the distant founders to expect at diagnosis."""
-    hazard = untreated(ctx).hazard
-    return _shares({organ: hazard[organ] for organ in DISTANT})
+def _among(organs: tuple[str, ...], amounts: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the share of each organ in the amounts of these organs."""
+    total = sum(amounts[organ] for organ in organs)
+    return {organ: amounts[organ] / total for organ in organs}
 
 
 @check(
@@ -89,19 +82,31 @@ def organs_rich_in_cxcl12_get_more_than_flow_brings(ctx: CheckContext) -> Measur
 
 @check(
     claims=["C107"],
-    role="held_out",
+    role="fitted",
     cost="slow",
     needs=["patient"],
     control=flattened,
+    strengthened=ranked_as_seen,
 )
 def organ_cxcl12_beats_flow_alone(ctx: CheckContext) -> Measured:
-    """Gain in log score per metastatic site of a registry over what flow alone predicts."""
-    observed = _shares(
-        {organ: parse_number(ctx.reading(row).value) or 0.0 for organ, row in SITE_SHARES.items()}
-    )
-    axis, flow = _founder_shares(ctx), _shares(_flows(ctx))
-    gain = sum(share * math.log(axis[organ] / flow[organ]) for organ, share in observed.items())
-    return Measured(gain, "1")
+    """Gain in log score per patient with ESCC over what flow alone predicts.
+
+    Among liver, lung and bone alone, each side's shares summing to one; low and high are the least
+    and the largest gain over the ranges of the shares observed.
+    """
+    axis, flow = _among(RICH, untreated(ctx).hazard), _among(RICH, _flows(ctx))
+    per_patient = {organ: math.log(axis[organ] / flow[organ]) for organ in RICH}
+
+    def gain(seen: Mapping[str, float]) -> float:
+        shares = _among(RICH, seen)
+        return sum(shares[organ] * per_patient[organ] for organ in RICH)
+
+    rows = {organ: ctx.reading(SQUAMOUS_SHARES[organ]) for organ in RICH}
+    ends = [(parse_number(row.low) or 0.0, parse_number(row.high) or 0.0) for row in rows.values()]
+    # The gain is a mean weighted by the amounts seen: its extremes lie at the ends of their ranges.
+    extremes = [gain(dict(zip(RICH, corner, strict=True))) for corner in product(*ends)]
+    middle = gain({organ: row.number or 0.0 for organ, row in rows.items()})
+    return Measured(middle, "1", min(extremes), max(extremes))
 
 
 @check(
