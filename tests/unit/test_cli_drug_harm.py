@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cli_support import command_of, snapshot
-from cxaxis.cli.drug_harm import HEADS, number, print_harm
+from cxaxis.cli.drug_harm import HEADS, harm_cells, number, print_harm
 from cxaxis.models.wiring import PATIENT_WIRINGS
 from cxaxis.report import harm_docs
 from cxaxis.trial import harm_run
@@ -64,14 +64,14 @@ def fake_rows(plan, draw):
     )
 
 
-def test_the_table_names_regimens_units_and_error(cxaxis, monkeypatch, tmp_path):
+def test_the_table_names_regimens_units_and_interval(cxaxis, monkeypatch, tmp_path):
     monkeypatch.setattr(harm_run, "harm_rows", fake_rows)
     answer = cxaxis("drug", "harm", "AMD3100", "burixafor", "--draws", "4", "-j", "1", "-o", "out")
     assert answer.code == 0
     assert "counterfactual" in answer.out
     assert "radiotherapy_infusion_400_ug_kg_day" in answer.out
-    assert "0.50 ± 0.25" in answer.out
-    assert "0.90 to 1.10" in answer.out
+    assert "±" not in answer.out
+    assert "0.07 to 0.93" in answer.out
     assert "NOT SUSTAINED" in answer.out
     assert "1096 days" in answer.out
     assert {"out/harm.parquet", "out/manifest.json", "out/summary.json"} <= snapshot(
@@ -112,6 +112,53 @@ def test_the_table_of_draws_without_a_number_says_so(capsys):
     rows["LOGHR"] = np.nan
     print_harm(plan, summarised(rows))
     assert "2 populations gave no ratio" in " ".join(capsys.readouterr().out.split())
+
+
+def table_of(capsys, n, log_hr=None):
+    """Return the cells of one agent in ``n`` draws, and what was printed."""
+    plan = harm_plan(["plerixafor"], draws=n, patients=3)
+    rows = pd.concat([fake_rows(plan, draw) for draw in range(n)])
+    if log_hr is not None:
+        rows["LOGHR"] = log_hr
+    (summary,) = summarised(rows)
+    print_harm(plan, [summary])
+    return harm_cells(plan, summary), " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("n", "low"), [(1, 0.025), (2, 0.025**0.5), (10, 0.025**0.1), (40, 0.025**0.025)]
+)
+def test_draws_that_agree_leave_the_chance_an_interval_of_their_number(capsys, n, low):
+    """All of n harmful: the exact lower limit is the n-th root of 0.025, never 1."""
+    (_, chance, *_), printed = table_of(capsys, n, log_hr=0.1)
+    assert chance == f"1.00\n{low:.2f} to 1.00"
+    assert f"{low:.2f} to 1.00" in printed
+
+
+@pytest.mark.parametrize(
+    ("n", "ranges"),
+    [
+        (1, ["-", "-"]),
+        (9, ["-", "-"]),
+        (10, ["0.90 to 1.10", "-"]),
+        (39, ["0.90 to 1.10", "-"]),
+        (40, ["0.90 to 1.10", "0.90 to 1.10"]),
+    ],
+)
+def test_a_range_of_the_ratio_needs_draws_beyond_its_ends(capsys, n, ranges):
+    cells, printed = table_of(capsys, n)
+    median, *shown = cells[3].split("\n")
+    assert median != "-"
+    assert shown == ranges
+    assert printed.count("cannot be told from so few populations") == ("-" in ranges)
+
+
+def test_draws_without_a_ratio_do_not_count(capsys):
+    log_hr = np.where(np.arange(40) == 0, np.nan, 0.1)
+    cells, _ = table_of(capsys, 40, log_hr=log_hr)
+    assert cells[3].split("\n")[1:] == ["1.11 to 1.11", "-"]
+    cells, _ = table_of(capsys, 3, log_hr=np.nan)
+    assert cells[1].split("\n") == ["-", "-"]
 
 
 def test_the_page_is_checked_by_the_hash_of_its_inputs(monkeypatch, tmp_path, capsys):

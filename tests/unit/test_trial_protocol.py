@@ -1,5 +1,6 @@
 """Protocol files: every mistake found at once, with file, line, key, value and cure."""
 
+import re
 from importlib import resources
 
 import pytest
@@ -182,3 +183,54 @@ def test_a_patient_has_one_operation(tmp_path):
     ((code, message),) = operated(tmp_path, (alone, both))
     assert code == "PROT021"
     assert "surgery_alone" in message
+
+
+def test_two_drugs_for_one_place_are_told_for_every_arm_with_its_line(tmp_path):
+    """In the backbone once, not again for each arm; other mistakes stand beside."""
+    second = "  - {drug: motixafortide, regimen: label_1_25_mg_kg}\n"
+    infused = "        route: intravenous\n        start_day: 0\n        duration_day: 52\n"
+    found = findings_of(
+        tmp_path,
+        ("        n_doses: 52\n", f"        n_doses: 52\n    {second}"),
+        (infused, f"{infused}    {second}"),
+        ("seed: 20261122", "seed: -1"),
+    )
+    daily, infusion, seed = found
+    places = (line_of("n_doses: 52") + 1, line_of("duration_day: 52") + 2)
+    for line, place in zip((daily, infusion), places, strict=True):
+        assert re.search(rf"protocol\.yaml:{place} .*PROT023", line)
+    for line, arm in ((daily, "plerixafor_daily"), (infusion, "plerixafor_infusion")):
+        for word in (f"arm {arm!r}", "motixafortide", "plerixafor", "antagonist", "Give one"):
+            assert word in line
+    assert "seed" in seed
+
+
+@pytest.mark.parametrize(
+    ("agents", "told"),
+    [
+        (["motixafortide"], ["plerixafor_daily", "plerixafor_infusion"]),
+        (["pembrolizumab"], []),
+        (["pembrolizumab", "nivolumab"], ["the backbone"]),
+        (["olaptesed"], []),
+        (["plerixafor"], []),
+    ],
+)
+def test_a_backbone_fills_places_of_every_arm(tmp_path, agents, told):
+    """A trap, an antagonist and a checkpoint antibody have a place each; a drug may come twice."""
+    drugs = load_drugs()
+    lines = [
+        f"  - {{drug: {name}, regimen: {next(iter(drugs[name].regimens))}}}" for name in agents
+    ]
+    text = TEXT.replace("\narms:\n", "\n".join(["", *lines, "", "arms:", ""]), 1)
+    path = tmp_path / "protocol.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        read_protocol(path)
+        found = ()
+    except UserInputError as caught:
+        found = caught.findings
+    assert {item.code for item in found} <= {"PROT023"}
+    messages = [item.message for item in found]
+    assert len(messages) == len(told)
+    for words, message in zip(told, messages, strict=True):
+        assert words in message

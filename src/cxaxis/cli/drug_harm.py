@@ -27,7 +27,7 @@ BACKBONE_WORDS: Final = {
     "crt": "beside definitive chemoradiotherapy",
     "none": "alone, against no treatment",
 }
-AGENT, CHANCE = "Agent\nregimen", "P(HR > 1)\n± MC error"
+AGENT, CHANCE = "Agent\nregimen", "P(HR > 1)\n95 %"
 ASIDE, NEAR_ONE = "the same,\nno deaths of\ntreatment", "P(HR within\n1 % of 1)"
 RATIO, FEW = "HR: median\n80 %\n95 %", "Variance\nfrom few\npatients"
 HEADS: Final = {
@@ -38,6 +38,9 @@ HEADS: Final = {
     "leukocyte_field": "leuko-\ncytes in\nfield",
 }
 ALL_DRAWS: Final = "on in all draws"
+#: With fewer draws an end of the range lies beyond the least or the largest of them.
+LEAST_FOR_80, LEAST_FOR_95 = 10, 40
+NONE: Final = "-"
 
 
 def drug_harm(
@@ -181,26 +184,36 @@ def print_harm(plan: HarmPlan, summaries: Sequence[HarmSummary]) -> None:
     from cxaxis.cli.tables import print_table
 
     columns = (AGENT, CHANCE, ASIDE, RATIO, NEAR_ONE, FEW, *HEADS.values())
+    cells = [*(harm_cells(plan, item) for item in summaries), *_weights(summaries)]
     print_table(
         f"Chance of harm {BACKBONE_WORDS[plan.backbone]} (counterfactual, prior predictive)",
         columns,
-        [*(harm_cells(plan, item) for item in summaries), *_weights(summaries)],
+        cells,
         numbers=columns[1:],
-        notes=harm_notes(plan, summaries),
+        notes=[*_dash_note(cells), *harm_notes(plan, summaries)],
     )
+
+
+def _dash_note(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield what a dash means, where there is one."""
+    if any(NONE in cell.split("\n") for row in rows for cell in row):
+        yield (
+            f"{NONE} cannot be told from so few populations: a range of HR needs a ratio in "
+            f"{LEAST_FOR_80} (80 %) or {LEAST_FOR_95} (95 %) of them."
+        )
 
 
 def harm_cells(plan: HarmPlan, item: HarmSummary) -> list[str]:
     """Return the cells of one agent."""
     low95, low80, median, high80, high95 = item.quantiles
     ratio = [
-        f"{number(median)}",
-        f"{number(low80)} to {number(high80)}",
-        f"{number(low95)} to {number(high95)}",
+        number(median),
+        span(low80, high80) if item.n >= LEAST_FOR_80 else NONE,
+        span(low95, high95) if item.n >= LEAST_FOR_95 else NONE,
     ]
     return [
         agent_cell(plan, item.agent),
-        f"{number(item.p_harm)} ± {number(item.error)}",
+        f"{number(item.p_harm)}\n{span(item.p_low, item.p_high)}",
         number(item.p_aside),
         "\n".join(ratio),
         number(item.near),
@@ -236,9 +249,9 @@ def harm_notes(plan: HarmPlan, summaries: Sequence[HarmSummary]) -> list[str]:
         "From the model, not measured. HR: expected deaths per person-time over "
         f"{days:g} days, with the drug over without, of the same {plan.n_patient} patients in each "
         f"of {plan.draws} populations. It is counterfactual: no trial could see it.",
-        "P(HR > 1): share of the populations. MC error: its standard error over populations; 0 "
-        "says only that all of them agreed. Parameters, harm mechanisms (by their "
-        "prior weights) and the causal share are drawn anew in each.",
+        "P(HR > 1): share of the populations, with the exact 95 % interval that their number "
+        "leaves. Parameters, harm mechanisms (by their prior weights) and the causal share are "
+        "drawn anew in each.",
         "Variance from few patients: share of that of log HR which more patients in each draw "
         "would take away.",
         "Last columns: share of the harmful populations in which the mechanism is on; last row: "
@@ -267,4 +280,10 @@ def _sustained(plan: HarmPlan, agent: str) -> bool:
 
 def number(value: float) -> str:
     """Return a number with two decimals, a dash where there is none."""
-    return f"{value:.2f}" if math.isfinite(value) else "-"
+    return f"{value:.2f}" if math.isfinite(value) else NONE
+
+
+def span(low: float, high: float) -> str:
+    """Return a range with two decimals, a dash where there is none."""
+    known = math.isfinite(low) and math.isfinite(high)
+    return f"{number(low)} to {number(high)}" if known else NONE

@@ -28,6 +28,7 @@ from cxaxis.knowledge.located_yaml import (
     validation_findings,
 )
 from cxaxis.trial.operations import operation_findings
+from cxaxis.trial.slots import slot_findings
 
 EXAMPLE_FOLDER: Final = "examples"
 MOST_VISITS: Final = 10_000
@@ -354,8 +355,10 @@ def _list_findings(document: LocatedDocument, drugs: Mapping[str, Drug]) -> Iter
     for name, option in wiring.items() if isinstance(wiring, dict) else ():
         if isinstance(option, str):
             yield from _wiring_findings(name, option, document)
-    for location, item in _prescriptions(document):
+    prescribed = tuple(_prescriptions(document))
+    for location, item in prescribed:
         yield from _prescription_findings(item, location, document, drugs)
+    yield from slot_findings(((place, item.drug) for place, item in prescribed), document, drugs)
 
 
 def _arm_findings(arms: list[Any], control: Any, document: LocatedDocument) -> Iterator[Finding]:
