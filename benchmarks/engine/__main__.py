@@ -67,6 +67,10 @@ def _arguments() -> argparse.Namespace:
         "--peer-s", type=float, help="processor time for libroadrunner on a problem, s (1300)"
     )
     parser.add_argument("--slow-peer-s", type=float, help="the same for every other peer, s (240)")
+    parser.add_argument("--rtols", nargs="+", type=float, help="relative tolerances (1e-3 to 1e-9)")
+    parser.add_argument(
+        "--check-patients", type=int, help="patients whose reference other codes check (3)"
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(
         "--most", type=int, help="largest streamed population (1000000; quick 1000)"
@@ -106,6 +110,10 @@ def _effort(given: argparse.Namespace) -> Effort:
         patients=given.patients or whole.patients,
         peer_s=given.peer_s or whole.peer_s,
         slow_peer_s=given.slow_peer_s or whole.slow_peer_s,
+        rtols=tuple(given.rtols or whole.rtols),
+        check_patients=whole.check_patients
+        if given.check_patients is None
+        else given.check_patients,
     )
 
 
@@ -146,11 +154,11 @@ def _measure(part: str, results: dict[str, Any], given: argparse.Namespace, effo
             for name, n in batches.items()
         ]
     elif part == "compile":
-        results["compile"] = [
-            growth.compile_times(name, 1 if quick else 3) for name in given.problems
-        ]
+        new = [growth.compile_times(name, 1 if quick else 3) for name in given.problems]
+        results["compile"] = _merged(results.get("compile", []), new)
     elif part == "memory":
-        results["memory"] = _memory(given, 16 if quick else 200)
+        new = _memory(given, 16 if quick else 200)
+        results["memory"] = _merged(results.get("memory", []), new)
     elif part == "states":
         states = (25, 50) if quick else (25, 50, 100, 200, 300)
         results["states"] = growth.with_states(states, repeats=1 if quick else 3)
@@ -168,6 +176,12 @@ def _measure(part: str, results: dict[str, Any], given: argparse.Namespace, effo
                 ]
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _merged(stored: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return records with those of the problems just measured in place of older ones."""
+    names = {record["name"] for record in new}
+    return [record for record in stored if record["name"] not in names] + new
 
 
 def _store(results: dict[str, Any], given: argparse.Namespace) -> None:

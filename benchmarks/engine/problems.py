@@ -283,22 +283,34 @@ def patient(n_patient: int) -> Problem:
     """
     setup = _demonstration()
     plan = next(p for p in setup.plans if p.id == "plerixafor_daily")
-    return _patients("patient", "The project's patient, 3 years", setup, plan, n_patient)
+    title = "The project's patient, 3 years"
+    return _patients("patient", title, setup, plan, n_patient, setup.schedule.times_day)
 
 
 def patient_daily(n_patient: int) -> Problem:
     """Return the project's patients under plerixafor on every day of three years, alone."""
+    setup = _demonstration()
+    title = "The project's patient, 3 years with a dose every day"
+    return _daily("patient_daily", title, setup, setup.schedule.times_day, n_patient)
+
+
+def patient_month(n_patient: int) -> Problem:
+    """Return the same for thirty days: a length that every solver gets through."""
+    setup = _demonstration()
+    title = "The project's patient, 30 days with a dose every day"
+    return _daily("patient_month", title, setup, np.linspace(0.0, 30.0, 61), n_patient)
+
+
+def _daily(name: str, title: str, setup: Any, times_day: FloatArray, n_patient: int) -> Problem:
     from cxaxis.trial.pool import ArmPlan
 
-    setup = _demonstration()
     arm = next(p for p in setup.plans if p.id == "plerixafor_daily")
     drug, regimen = next(item for item in arm.regimens if item[0].id == "plerixafor")
-    days = int(setup.schedule.times_day[-1]) + 1
+    days = int(times_day[-1]) + 1
     plan = ArmPlan(
         id="daily", regimens=((drug, regimen.model_copy(update={"n_doses": days, "every_day": 1})),)
     )
-    title = "The project's patient, 3 years with a dose every day"
-    return _patients("patient_daily", title, setup, plan, n_patient)
+    return _patients(name, title, setup, plan, n_patient, times_day)
 
 
 def _demonstration() -> Any:
@@ -308,7 +320,9 @@ def _demonstration() -> Any:
     return set_up(read_protocol("crt_plerixafor"), {}, None)
 
 
-def _patients(name: str, title: str, setup: Any, plan: Any, n_patient: int) -> Problem:
+def _patients(
+    name: str, title: str, setup: Any, plan: Any, n_patient: int, times_day: FloatArray
+) -> Problem:
     from cxaxis.cohort.population import draw_agents
     from cxaxis.cohort.sample import sample_cohort
     from cxaxis.trial.pool import doses_of
@@ -323,7 +337,7 @@ def _patients(name: str, title: str, setup: Any, plan: Any, n_patient: int) -> P
         sbml=model.sbml,
         parameters=cohort.table.with_columns(**agents),
         doses=doses_of(plan, cohort),
-        times=setup.schedule.times_day,
+        times=times_day,
         states=tuple(f"amount({s})" if s in species else s for s in model.states),
         atol_per_rtol=setup.tolerances.absolute / setup.tolerances.relative,
         least_peak=1e-4,
@@ -336,4 +350,5 @@ PROBLEMS: Final[dict[str, Callable[[int], Problem]]] = {
     "cell": cell,
     "patient": patient,
     "patient_daily": patient_daily,
+    "patient_month": patient_month,
 }

@@ -116,7 +116,7 @@ class ReferenceSolver:
         parameters, doses = problem.rows(first, count)
         clock = Clock()
         with clock:
-            result = ReferenceEngine().simulate(
+            result = ReferenceEngine(optimises=True).simulate(
                 problem.sbml,
                 parameters,
                 doses,

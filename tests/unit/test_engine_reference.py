@@ -444,29 +444,30 @@ def test_without_libroadrunner_the_cure_is_named(monkeypatch):
         engine_named("reference")
 
 
-def test_a_model_of_many_rules_is_compiled_without_optimising(monkeypatch):
+def test_a_model_of_many_rules_is_optimised_only_when_asked(monkeypatch):
     """The packaged patient then loads in a minute; libroadrunner's own settings are put back."""
     config = roadrunner.Config
     settings = (config.LLVM_BACKEND, config.LLJIT_OPTIMIZATION_LEVEL)
     before = [config.getValue(key) for key in settings]
-    backends = []
+    used = []
 
     def loaded(sbml, load=roadrunner.RoadRunner):
-        backends.append(config.getValue(config.LLVM_BACKEND))
+        used.append([config.getValue(key) for key in settings])
         return load(sbml)
 
-    def level():
+    def level(*, optimises=False):
         _load.cache_clear()
         asked = (MODEL.sbml, DECAY, DoseTable(), np.array([5.0]), ["tumour_log", "tumour_cxcr4"])
-        return ReferenceEngine().simulate(*asked).values
+        return ReferenceEngine(optimises=optimises).simulate(*asked).values
 
     monkeypatch.setattr(roadrunner, "RoadRunner", loaded)
     few = level()
     monkeypatch.setattr(reference, "MANY_RULES", 0)
-    many = level()
-    assert backends == [before[0], config.LLJIT]
+    plain, optimised = level(), level(optimises=True)
+    assert used == [before, [config.LLJIT, 0], [config.LLJIT, 2]]
     assert [config.getValue(key) for key in settings] == before
-    assert many == pytest.approx(few, rel=1e-9)
+    assert plain == pytest.approx(few, rel=1e-9)
+    assert optimised == pytest.approx(few, rel=1e-9)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
