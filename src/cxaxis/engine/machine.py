@@ -197,7 +197,9 @@ class Loaded:
 def _linker() -> Any:
     import llvmlite.binding as llvm
 
-    return llvm.create_lljit_compiler(_target_machine(), use_jit_link=False)
+    # The older linker aborts where parts of a program come to lie more than 2 GB apart, as they do
+    # in a process that holds some GB.
+    return llvm.create_lljit_compiler(_target_machine(), use_jit_link=True)
 
 
 def _library_name() -> str:
