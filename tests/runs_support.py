@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SEED = 11
 ITEMS = 150
@@ -76,6 +79,81 @@ def items(block):
 
 def compute_task(task):
     return compute(*task)
+
+
+@dataclass(frozen=True)
+class Share:
+    """A block to be computed and stored, after whatever the test wants to happen first."""
+
+    store: Any
+    block: Any
+    marks: Path | None = None
+
+
+def compute_share(share):
+    """Store a block; return its name and the folder it was written to."""
+    compute(share.store, share.block)
+    return share.block.name, share.store.directory
+
+
+def die_once_in(share):
+    """As `compute_share`, but the first process that comes to the second block is killed."""
+    mark = share.marks / "died"
+    if share.block.name == "control-00001" and not mark.exists():
+        mark.write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return compute_share(share)
+
+
+def perform(path, after=None):
+    """Do the whole run of `KEY_PARTS`, and be killed at durable write number ``after``, if any.
+
+    Return the names of the blocks computed. Half of the kills strike before the file has its
+    name, half when it just has it.
+    """
+    from cxaxis.runs.blocks import blocks_of
+    from cxaxis.runs.directory import open_run
+    from cxaxis.runs.tables import write_table
+
+    if after is not None:
+        kill_at_write(after)
+    blocks = (*blocks_of("control", ITEMS), *blocks_of("treated", ITEMS))
+    computed = []
+    with open_run(path, KEY_PARTS) as run:
+        store = run.block_store(schemas())
+        for block in store.missing(blocks):
+            compute(store, block)
+            computed.append(block.name)
+        frames = store.load_blocks(blocks)
+        for schema in schemas():
+            write_table(frames[schema.name], run.path / schema.file_name, schema)
+        run.write_json("summary.json", {"rows": {name: len(frames[name]) for name in frames}})
+        run.finish(
+            kind="test", title="A test", seed=SEED, counts={"done": ITEMS}, tables=list(frames)
+        )
+    return computed
+
+
+def kill_at_write(after):
+    """Have this process kill itself at a rename: they make every file of a run."""
+    rename, seen = Path.replace, []
+
+    def replace(path, target):
+        seen.append(target)
+        if len(seen) == after // 2 + 1:
+            if after % 2:
+                rename(path, target)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rename(path, target)
+
+    Path.replace = replace
+
+
+def perform_trial(path):
+    """Run the tiniest trial, whose protocol lies beside the directory ``path``."""
+    from cxaxis.trial.run import run_trial
+
+    run_trial(path.parent / "tiny.yaml", out=path, workers=1)
 
 
 def square(number):

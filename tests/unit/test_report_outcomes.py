@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from cxaxis.core.errors import ModelValueError
-from cxaxis.knowledge.evidence import load_evidence
 from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.report.outcomes import (
     DOSES,
+    READ,
     AtDiagnosis,
     Followed,
     Outcomes,
@@ -30,10 +30,11 @@ from cxaxis.report.outcomes_docs import (
     share_of,
     verdict,
 )
+from cxaxis.report.page_key import evidence_of
 from cxaxis.stats.proportions import exact_proportion
 from cxaxis.stats.survival import HazardRatio
 
-EVIDENCE = load_evidence()
+EVIDENCE = evidence_of(READ)
 MONTH = 365.25 / 12
 NEVER = np.inf
 N = 40

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Optional
 
 import typer
 
-from cxaxis.cli.options import Engine, InterruptedRunError, Workers, all_of, whole_number
+from cxaxis.cli.options import (
+    Engine,
+    InterruptedRunError,
+    Scheduler,
+    Workers,
+    all_of,
+    checked_scheduler,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from cxaxis.core.errors import Finding
@@ -77,6 +85,7 @@ def drug_harm(
     ] = None,
     workers: Workers = None,
     engine: Engine = "population",
+    scheduler: Scheduler = None,
 ) -> None:
     """Print the prior-predictive chance that each drug raises the death rate.
 
@@ -96,13 +105,14 @@ def drug_harm(
             [*size_findings(draws=draws, patients=patients, seed=seed, workers=workers)]
         ),
         lambda: checked_output(output),
+        lambda: checked_scheduler(scheduler, workers),
     )
     plan = harm_plan(
         agents, backbone=chosen, draws=draws, patients=patients, seed=seed, engine=engine
     )
     try:
         with ProgressBar("Simulating patients", total=planned_courses(plan)) as bar:
-            rows = run_harm(plan, out=output, workers=workers, progress=bar)
+            rows = run_harm(plan, out=output, workers=workers, progress=bar, scheduler=scheduler)
     except KeyboardInterrupt:
         if output is None:
             raise

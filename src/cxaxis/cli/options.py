@@ -58,6 +58,14 @@ Workers = Annotated[
         help="Processes; all processors if omitted. Never changes results.",
     ),
 ]
+Scheduler = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT|local",
+        help="Dask cluster that works; none if omitted. Never changes results.",
+    ),
+]
 Assignments = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
@@ -91,6 +99,21 @@ def checked_workers(workers: int | None) -> None:
     if workers is not None and workers < 1:
         message = f"is {workers}. Give at least 1, or leave it out to use every processor."
         raise UserInputError([error("CLI001", "--workers", message)])
+
+
+def checked_scheduler(scheduler: str | None, workers: int | None) -> None:
+    """Raise `UserInputError` if the cluster asked for cannot do the work; it is asked."""
+    if scheduler is None:
+        return
+    from cxaxis.runs.dask_executor import LOCAL, check_scheduler
+
+    if scheduler != LOCAL and workers is not None:
+        message = (
+            f"is {workers}, and --scheduler {scheduler} brings its own workers. Leave --workers "
+            f"out, or give --scheduler {LOCAL} for so many on this machine."
+        )
+        raise UserInputError([error("CLI003", "--workers", message)])
+    check_scheduler(scheduler)
 
 
 def assigned_values(texts: list[str] | None) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""``cxaxis trial run | report``."""
+"""``cxaxis trial new | check | seal | run | operate | report``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from cxaxis.cli import trial_files, trial_operate
 from cxaxis.cli.options import (
     Assignments,
     Engine,
     InterruptedRunError,
     Output,
+    Scheduler,
     Workers,
     all_of,
     assigned_values,
+    checked_scheduler,
     checked_workers,
     given_cohort,
 )
@@ -25,7 +28,11 @@ if TYPE_CHECKING:
     from cxaxis.trial.protocol import Protocol
     from cxaxis.trial.run import Trial
 
-app = typer.Typer(no_args_is_help=True, help="Run virtual trials and report them.")
+app = typer.Typer(no_args_is_help=True, help="Write, seal, run and report virtual trials.")
+app.command("new")(trial_files.new)
+app.command("check")(trial_files.check)
+app.command("seal")(trial_files.seal)
+app.command("operate")(trial_operate.operate)
 
 NOT_CLINICAL = (
     "Virtual patients. The result follows from the assumptions listed in the report; it does not "
@@ -46,6 +53,7 @@ def run(
         typer.Option("--cohort", help="Cohort directory to use instead of a fresh sample."),
     ] = None,
     engine: Engine = "population",
+    scheduler: Scheduler = None,
 ) -> None:
     """Run a virtual trial and write its tables and report.
 
@@ -53,18 +61,30 @@ def run(
     complete one is left as it is.
     """
     from cxaxis.trial.protocol import read_protocol
+    from cxaxis.trial.seals import state_of
 
-    plan, values, patients, _ = all_of(
+    plan, values, patients, *_ = all_of(
         lambda: read_protocol(protocol),
         lambda: assigned_values(assignments),
         lambda: given_cohort(cohort, assignments),
         lambda: checked_workers(workers),
+        lambda: checked_scheduler(scheduler, workers),
     )
     if cohort is not None and patients is not None:
         _check_size(plan, patients, cohort)
+    seal = state_of(plan, protocol)
+    if seal is not None:
+        typer.echo(trial_files.seal_words(seal))
     out = output or Path("runs") / Path(protocol).stem
     trial = run_with_progress(
-        plan, out, workers=workers, values=values, cohort=patients, engine=engine
+        plan,
+        out,
+        workers=workers,
+        values=values,
+        cohort=patients,
+        engine=engine,
+        seal=seal,
+        scheduler=scheduler,
     )
     finish(trial)
 

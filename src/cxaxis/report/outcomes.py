@@ -29,6 +29,34 @@ from cxaxis.runs.progress import Progress
 from cxaxis.stats.survival import HazardRatio, cox_hazard_ratio
 from cxaxis.trial.pool import ArmCourse, ArmPlan, schedule_of, simulate_arm
 
+#: Evidence that stands beside the outcomes.
+READ: Final = (
+    "CLI045",
+    "CLI049",
+    "CLI051",
+    "CLI055",
+    "CLI077",
+    "CLI081",
+    "CLI082",
+    "CLI083",
+    "CLI086",
+    "CLI087",
+    "CLI088",
+    "CLI089",
+    "CLI106",
+    "CLI110",
+    "CLI111",
+    "CLI114",
+    "CLI115",
+    "CLI120",
+    "CLI155",
+    "CLI156",
+    "CLI157",
+    "CLI212",
+    "CLI213",
+    "CLI214",
+    "DRG174",
+)
 HORIZON_DAY: Final = 5 * 365.25
 #: Named doses before an operation; the first is the one that trials give.
 DOSES: Final = ("preoperative_41_4_gy", "definitive_50_4_gy", "definitive_60_gy")

@@ -19,12 +19,13 @@ from cxaxis.claims.series import odds_ratio
 from cxaxis.core.arrays import BoolArray, FloatArray
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.markdown import markdown_table
-from cxaxis.knowledge.evidence import Evidence, load_evidence
+from cxaxis.knowledge.evidence import Evidence
 from cxaxis.knowledge.parameters import Parameters, load_parameters
 from cxaxis.knowledge.tables import parse_number
 from cxaxis.report.outcomes import (
     DOSES,
     HORIZON_DAY,
+    READ,
     Followed,
     Outcomes,
     Resected,
@@ -32,7 +33,7 @@ from cxaxis.report.outcomes import (
     outcomes,
     planned,
 )
-from cxaxis.report.page_key import is_fresh, marker, simulated_key
+from cxaxis.report.page_key import evidence_of, is_fresh, marker, simulated_key
 from cxaxis.runs.progress import ProgressBar
 from cxaxis.stats.proportions import exact_proportion
 from cxaxis.stats.survival import HazardRatio, median_survival
@@ -471,7 +472,7 @@ def page(
 
 def input_key() -> str:
     """Return the hash of the model, numbers and settings behind the page."""
-    return simulated_key("patient", seed=SEED, n_screened=N_SCREENED)
+    return simulated_key("patient", evidence=READ, seed=SEED, n_screened=N_SCREENED)
 
 
 def main(arguments: list[str]) -> int:
@@ -489,7 +490,7 @@ def main(arguments: list[str]) -> int:
     with ProgressBar("Treating patients", total=planned(N_SCREENED)) as bar:
         found = outcomes(parameters, N_SCREENED, bar, seed=SEED)
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(found, parameters, load_evidence(), key), encoding="utf-8")
+    path.write_text(page(found, parameters, evidence_of(READ), key), encoding="utf-8")
     sys.stdout.write(f"{path}\n")
     return 0
 

@@ -18,7 +18,14 @@ from cxaxis.core.hashing import sha256_of
 from cxaxis.core.outcomes import Outcome
 from cxaxis.figures.style import days_per_month
 from cxaxis.knowledge.parameters import load_parameters
-from cxaxis.report import drawings, ratio_drawings, readings, verdict, words
+from cxaxis.report import (
+    drawings,
+    patient_drawings,
+    ratio_drawings,
+    readings,
+    verdict,
+    words,
+)
 from cxaxis.report.source import Occupancy, TrialRun, read_trial_run
 from cxaxis.runs.files import write_text_durably
 from cxaxis.stats.proportions import exact_proportion
@@ -130,6 +137,15 @@ def _content(run: TrialRun) -> dict[str, Any]:
         "cd34": drawings.cd34_drawing(run),
         "cd34_rows": readings.cd34_rise(tables["adpd"], summary),
         "burden": drawings.burden_drawing(run),
+        "subgroups": patient_drawings.subgroup_drawings(run),
+        "courses": [
+            drawn
+            for drawn in (
+                patient_drawings.waterfall_drawing(run),
+                patient_drawings.swimmer_drawing(run),
+            )
+            if drawn is not None
+        ],
         "pool": ratio_drawings.pool_drawing(run),
         "phi": ratio_drawings.phi_drawing(run),
         "phi_table": _phi_table(run),
@@ -153,6 +169,7 @@ def _facts(run: TrialRun) -> list[tuple[str, str]]:
     return [
         ("Run key", run.manifest.run_key),
         ("Protocol hash", _hash_part(parts, "protocol") or sha256_of(dict(run.protocol))),
+        ("Seal", words.seal(run.summary.seal)),
         ("Seed", str(run.manifest.seed)),
         ("cxaxis version", _part(parts, "version") or "not recorded"),
     ]

@@ -5,18 +5,24 @@ Its numbers would differ between processors in their last digit; what goes in do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cxaxis.core.hashing import sha256_of
-from cxaxis.knowledge.evidence import load_evidence
+from cxaxis.knowledge.evidence import Evidence, load_evidence
 from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.models.build import build
 
 
-def simulated_key(*models: str, **settings: Any) -> str:
-    """Return the hash of models, every parameter and evidence row, and a page's own settings."""
+def evidence_of(rows: Iterable[str]) -> dict[str, Evidence]:
+    """Return the evidence rows that a page reads, and no others, by id."""
+    every = load_evidence()
+    return {name: every[name] for name in rows}
+
+
+def simulated_key(*models: str, evidence: Iterable[str] = (), **settings: Any) -> str:
+    """Return the hash of models, every parameter, a page's evidence rows and its own settings."""
     return sha256_of(
         {
             "sbml": {name: build(name).sha256 for name in models},
@@ -25,7 +31,7 @@ def simulated_key(*models: str, **settings: Any) -> str:
                 for name, row in load_parameters().items()
             },
             "evidence": {
-                name: [row.value, row.low, row.high] for name, row in load_evidence().items()
+                name: [row.value, row.low, row.high] for name, row in evidence_of(evidence).items()
             },
             "settings": _plain(settings),
         }

@@ -110,6 +110,32 @@ class PriorPredictive(_Row):
     n_draws: int
 
 
+class ChangedKey(_Row):
+    """A key of the protocol that is not as sealed."""
+
+    key: str
+    sealed: str
+    present: str
+
+
+class ReplacedSeal(_Row):
+    """A seal of the same protocol before the one it carried."""
+
+    sha256: str
+    sealed_on: str
+
+
+class SealEntry(_Row):
+    """The seal that the protocol carried, and what was changed after it."""
+
+    sha256: str
+    sealed_on: str
+    changed: bool
+    differences: tuple[ChangedKey, ...] = ()
+    basis_changed: tuple[str, ...] = ()
+    replaces: tuple[ReplacedSeal, ...] = ()
+
+
 class Summary(_Row):
     """Content of ``summary.json``."""
 
@@ -120,6 +146,7 @@ class Summary(_Row):
     pool: tuple[PoolRatio, ...] = ()
     phi: tuple[PhiRatio, ...] = ()
     prior_predictive: tuple[PriorPredictive, ...] = ()
+    seal: SealEntry | None = None
 
     @property
     def control_arm(self) -> ArmSummary:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cxaxis.report.source import AllocatedRatio, EndPoint
+from cxaxis.report.source import AllocatedRatio, EndPoint, SealEntry
 
 NOT_REACHED = "not reached"
 NO_ESTIMATE = "no estimate"
@@ -54,6 +54,25 @@ class Node:
     name: str
     text: str = ""
     parts: tuple[Node, ...] = ()
+
+
+def seal(entry: SealEntry | None) -> str:
+    """Return whether a protocol was sealed, when, as what, and what was changed after it."""
+    if entry is None:
+        return "none: nothing shows that the protocol stood before the result"
+    told = f"{entry.sha256}, {entry.sealed_on}"
+    if entry.replaces:
+        earlier = [f"{item.sha256[:12]} of {item.sealed_on}" for item in entry.replaces]
+        told = f"{told}, in place of {', '.join(earlier)}"
+    if entry.changed:
+        keys = ", ".join(item.key for item in entry.differences)
+        told = f"{told}; the protocol was changed after sealing: {keys}"
+    else:
+        told = f"{told}; unchanged since"
+    if entry.basis_changed:
+        parts = [name.removesuffix("_sha256") for name in entry.basis_changed]
+        told = f"{told}; not as on that day: {', '.join(parts)}"
+    return told
 
 
 def number(value: float | None, *, digits: int = 4) -> str:

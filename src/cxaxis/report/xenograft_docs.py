@@ -24,7 +24,7 @@ from cxaxis.figures.style import arm_styles
 from cxaxis.figures.xenograft import xenograft_figure
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.drugs import load_drugs
-from cxaxis.knowledge.evidence import Evidence, load_evidence
+from cxaxis.knowledge.evidence import Evidence
 from cxaxis.knowledge.parameters import Parameters, load_parameters
 from cxaxis.models.build import Model, build
 from cxaxis.patient.course import to_diagnosis
@@ -38,7 +38,7 @@ from cxaxis.patient.xenograft import (
     run_xenograft,
     standard_arms,
 )
-from cxaxis.report.page_key import is_fresh, marker, simulated_key
+from cxaxis.report.page_key import evidence_of, is_fresh, marker, simulated_key
 
 COMMAND: Final = "python -m cxaxis.report.xenograft_docs docs"
 PAGE: Final = "xenograft.md"
@@ -140,7 +140,13 @@ def _routes(model: Model, theta: Theta, engine: Engine) -> dict[str, RouteFactor
 def input_key() -> str:
     """Return the hash of the model, numbers and settings behind the page."""
     return simulated_key(
-        "patient", seed=SEED, n_draw=N_DRAW, n_mice=N_MICE, day=HUMAN_DAY, phi=CAUSAL_SHARES
+        "patient",
+        evidence=BANDS.values(),
+        seed=SEED,
+        n_draw=N_DRAW,
+        n_mice=N_MICE,
+        day=HUMAN_DAY,
+        phi=CAUSAL_SHARES,
     )
 
 
@@ -291,7 +297,7 @@ def main(arguments: list[str]) -> int:
     """Write or check the page; return the exit code."""
     folder = Path(next((item for item in arguments if not item.startswith("--")), "docs"))
     path = folder / PAGE
-    key, evidence = input_key(), load_evidence()
+    key, evidence = input_key(), evidence_of(BANDS.values())
     if "--check" in arguments:
         fresh = is_fresh(path, key)
         if not fresh:

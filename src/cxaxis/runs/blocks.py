@@ -11,13 +11,13 @@ import pandas as pd
 
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.hashing import sha256_file
-from cxaxis.runs.files import write_text_durably
+from cxaxis.runs.damage import HASH_SUFFIX, read_hashes
+from cxaxis.runs.files import write_bytes_durably, write_text_durably
 from cxaxis.runs.tables import TableSchema, empty_frame, read_table, write_table
 
 BLOCK_SIZE = 64
 
 _GROUP = re.compile(r"[A-Za-z0-9_-]+\Z")
-_HASH_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<file>\S+)\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +129,40 @@ class BlockStore:
             lines.append(f"{sha256_file(path)}  {path.name}\n")
         write_text_durably(self._hash_path(block), "".join(lines))
 
+    def take(self, block: Block) -> dict[str, bytes]:
+        """Return the files of a finished block by name, to be put into another store.
+
+        Raises
+        ------
+        ModelValueError
+            If the block is not finished.
+        """
+        if not self.is_finished(block):
+            msg = f"block {block.name} is not finished."
+            raise ModelValueError(msg)
+        return {path.name: path.read_bytes() for path in self._paths(block)}
+
+    def put(self, block: Block, files: Mapping[str, bytes]) -> None:
+        """Store a block that `take` returned elsewhere, byte for byte.
+
+        Raises
+        ------
+        ModelValueError
+            If a file is missing or unknown, or was changed on its way. The block then counts as
+            not done.
+        """
+        paths = self._paths(block)
+        if set(files) != {path.name for path in paths}:
+            msg = f"block {block.name}: got files {sorted(files)}."
+            raise ModelValueError(msg)
+        self._hash_path(block).unlink(missing_ok=True)
+        for path in paths:
+            write_bytes_durably(path, files[path.name])
+        if not self.is_finished(block):
+            self._hash_path(block).unlink()
+            msg = f"block {block.name} was changed on its way here."
+            raise ModelValueError(msg)
+
     def is_finished(self, block: Block) -> bool:
         """Return whether every file of the block is there with the hash beside it."""
         expected = self._hashes(block)
@@ -162,19 +196,19 @@ class BlockStore:
             for schema in self.schemas
         }
 
+    def _paths(self, block: Block) -> list[Path]:
+        # The hashes last: they make the block finished.
+        tables = [self._table_path(block, schema) for schema in self.schemas]
+        return [*tables, self._hash_path(block)]
+
     def _table_path(self, block: Block, schema: TableSchema) -> Path:
         return self.directory / f"{block.name}.{schema.file_name}"
 
     def _hash_path(self, block: Block) -> Path:
-        return self.directory / f"{block.name}.sha256"
+        return self.directory / f"{block.name}{HASH_SUFFIX}"
 
     def _hashes(self, block: Block) -> dict[str, str]:
-        try:
-            text = self._hash_path(block).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            return {}
-        matches = [_HASH_LINE.match(line) for line in text.splitlines()]
-        return {match["file"]: match["sha256"] for match in matches if match}
+        return read_hashes(self._hash_path(block)) or {}
 
 
 def _concatenate(schema: TableSchema, frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cxaxis.core.errors import UserInputError, error
+from cxaxis.core.errors import Finding, UserInputError, error
 from cxaxis.core.hashing import canonical_json
+from cxaxis.runs.damage import HASH_SUFFIX, Damage, damaged_blocks, tell, torn_log_lines
 from cxaxis.runs.files import (
     remove_leftovers,
     temporary_target,
@@ -24,7 +25,9 @@ from cxaxis.runs.log import LOG_NAME, append_host, append_log
 from cxaxis.runs.manifest import (
     MANIFEST_NAME,
     Manifest,
+    check_tables,
     is_manifest,
+    read_manifest,
     run_key,
     table_records,
     write_manifest,
@@ -148,8 +151,7 @@ class RunDirectory:
         append_log(self.log_path, "finished")
         write_manifest(self.path, manifest)
         # From here on the run is complete: what follows only tidies, and may be cut short.
-        shutil.rmtree(self.path / BLOCKS_NAME, ignore_errors=True)
-        (self.path / RUN_NAME).unlink(missing_ok=True)
+        _tidy(self.path)
         self.close()
         return manifest
 
@@ -167,6 +169,9 @@ def inspect_run(path: Path) -> RunStatus:
     if is_manifest(path / MANIFEST_NAME):
         return RunStatus(state=RunState.COMPLETE)
     key_parts = _read_key_parts(path / RUN_NAME)
+    if key_parts is None and (path / RUN_NAME).is_file():
+        # A damaged file: the log knows the key too.
+        key_parts = _logged_key_parts(path / LOG_NAME)
     if key_parts is not None:
         return RunStatus(state=RunState.INCOMPLETE, key_parts=key_parts)
     # A process killed while it wrote the very first file leaves only that temporary file.
@@ -185,6 +190,9 @@ def open_run(path: Path, key_parts: Mapping[str, Any]) -> RunDirectory:
     key_parts
         JSON content that decides the result: hashes of protocol, model and parameters,
         wiring, seed, tolerances, package version.
+
+    What an interrupted run left is checked first: each file that no longer has the hash it was
+    written with is named in the log, and its block counts as not done.
 
     Returns
     -------
@@ -214,11 +222,15 @@ def open_run(path: Path, key_parts: Mapping[str, Any]) -> RunDirectory:
         if blocks.is_dir():
             remove_leftovers(blocks)
         key = run_key(parts)
-        if not resumed:
-            write_json_durably(
-                path / RUN_NAME, {"schema_version": 1, "run_key": key, "key_parts": parts}
-            )
-        append_host(path / LOG_NAME, "resumed" if resumed else "started")
+        keyed = {"run_key": key, "key_parts": parts}
+        damages = _set_damage_aside(path) if resumed else []
+        if not resumed or _read_key_parts(path / RUN_NAME) is None:
+            write_json_durably(path / RUN_NAME, {"schema_version": 1, **keyed})
+        if resumed:
+            append_host(path / LOG_NAME, "resumed", run_key=key)
+        else:
+            append_host(path / LOG_NAME, "started", **keyed)
+        tell(damages, path / LOG_NAME)
     except OSError as err:
         lock.release()
         raise _unwritable(path, err) from err
@@ -250,13 +262,64 @@ def first_difference(
     return None
 
 
+def _set_damage_aside(path: Path) -> list[Damage]:
+    """Return what is damaged in an interrupted run; blocks concerned count as not done."""
+    blocks = list(damaged_blocks(path / BLOCKS_NAME))
+    for item in blocks:
+        (path / BLOCKS_NAME / f"{item.block}{HASH_SUFFIX}").unlink(missing_ok=True)
+    found = list(blocks)
+    if _read_key_parts(path / RUN_NAME) is None:
+        what, cure = "the file is damaged", "it is written again from the log"
+        found.append(Damage(file=path / RUN_NAME, what=what, cure=cure))
+    torn = torn_log_lines(path / LOG_NAME)
+    if torn:
+        what = f"{torn} unreadable line{'' if torn == 1 else 's'}"
+        found.append(Damage(file=path / LOG_NAME, what=what, cure="no result rests on the log"))
+    return found
+
+
+def _damaged_tables(path: Path) -> list[Finding]:
+    """Return a finding for each table of a complete run that is not as it was written."""
+    try:
+        return check_tables(path, read_manifest(path))
+    except UserInputError as err:
+        return list(err.findings)
+
+
+def _strangers(path: Path) -> str:
+    names = [name for name in (RUN_NAME, MANIFEST_NAME) if (path / name).exists()]
+    if not names:
+        return ""
+    return f"its {' and '.join(names)} cannot be read as that of a run: damaged, or not ours. So "
+
+
+def _tidy(path: Path) -> None:
+    """Remove from a complete run what only an unfinished one needs."""
+    shutil.rmtree(path / BLOCKS_NAME, ignore_errors=True)
+    (path / RUN_NAME).unlink(missing_ok=True)
+
+
+def _tidy_after_kill(path: Path) -> None:
+    if not (path / BLOCKS_NAME).exists() and not (path / RUN_NAME).exists():
+        return
+    try:
+        lock = DirectoryLock.acquire(path)
+    except OSError:
+        return
+    if lock is not None:
+        _tidy(path)
+        lock.release()
+
+
 def _refuse(path: Path, status: RunStatus, parts: Mapping[str, Any]) -> None:
     if status.state is RunState.COMPLETE:
+        # A run that was killed after its last write may still hold what it no longer needs.
+        _tidy_after_kill(path)
         message = (
             "this directory holds a complete run, which is never overwritten. Choose another "
             "directory with -o, or remove this one yourself."
         )
-        raise UserInputError([error("RUN002", str(path), message)])
+        raise UserInputError([error("RUN002", str(path), message), *_damaged_tables(path)])
     if status.state is RunState.INCOMPLETE:
         difference = first_difference(status.key_parts, parts)
         if difference is not None:
@@ -268,7 +331,7 @@ def _refuse(path: Path, status: RunStatus, parts: Mapping[str, Any]) -> None:
             raise UserInputError([error("RUN003", str(path), message)])
     if status.state is RunState.FOREIGN:
         if path.is_dir():
-            message = (
+            message = _strangers(path) + (
                 "this directory is not empty and holds no run. Nothing of yours is overwritten: "
                 "choose a new or empty directory with -o."
             )
@@ -300,6 +363,22 @@ def _read_key_parts(path: Path) -> dict[str, Any] | None:
     if not isinstance(parts, dict) or payload.get("run_key") != run_key(parts):
         return None
     return parts
+
+
+def _logged_key_parts(path: Path) -> dict[str, Any] | None:
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        parts = record.get("key_parts") if isinstance(record, dict) else None
+        if isinstance(parts, dict) and record.get("run_key") == run_key(parts):
+            return parts
+    return None
 
 
 def _shown(value: object) -> str:

@@ -77,6 +77,7 @@ def run_blocks(
     size: Callable[[TaskT], int] | None = None,
     initializer: Callable[..., object] | None = None,
     initargs: tuple[Any, ...] = (),
+    scheduler: str | None = None,
 ) -> Iterator[ResultT]:
     """Run ``work`` on every task and yield the results in order of completion.
 
@@ -100,17 +101,33 @@ def run_blocks(
         Number of items a task counts in ``progress``; None counts tasks.
     initializer, initargs
         Called once in each process before its first task, such as to load a model.
+    scheduler
+        Of a Dask cluster, see `cxaxis.runs.dask_executor`: ``tcp://host:port``, or ``local``;
+        None works on this machine without Dask.
 
     Raises
     ------
     UserInputError
-        If ``workers`` is below 1.
+        If ``workers`` is below 1, or the scheduler cannot be used.
     WorkerDiedError
         If a worker process dies.
     """
     count = min(check_workers(workers), len(tasks))
     report = NullProgress() if progress is None else progress
     measure = size if size is not None else _one
+    if scheduler is not None:
+        from cxaxis.runs.dask_executor import run_on_cluster
+
+        return run_on_cluster(
+            tasks,
+            work,
+            scheduler=scheduler,
+            workers=count,
+            progress=report,
+            size=measure,
+            initializer=initializer,
+            initargs=initargs,
+        )
     if count <= 1:
         return _run_here(tasks, work, report, measure, initializer, initargs)
     return _run_pool(tasks, work, count, report, measure, initializer, initargs)

@@ -46,6 +46,15 @@ def write_text_durably(path: Path, text: str) -> None:
     write_durably(path, lambda temporary: _write_text(temporary, text))
 
 
+def write_bytes_durably(path: Path, content: bytes) -> None:
+    """Write bytes to ``path``, whole or not at all."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_durably(path, write)
+
+
 def write_json_durably(path: Path, value: object) -> None:
     """Write indented JSON to ``path``, keys in the order given, NaN and infinity refused.
 

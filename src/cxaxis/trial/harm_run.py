@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxaxis._version import __version__
 from cxaxis.engine.choice import engine_named
 from cxaxis.runs.blocks import Block, BlockStore
+from cxaxis.runs.dask_executor import check_scheduler
 from cxaxis.runs.directory import open_run
 from cxaxis.runs.executor import check_workers, run_blocks
 from cxaxis.runs.progress import Progress
@@ -97,6 +98,7 @@ def run_harm(
     out: Path | None = None,
     workers: int | None = 1,
     progress: Progress | None = None,
+    scheduler: str | None = None,
 ) -> pd.DataFrame:
     """Return the rows of every draw, by draw and then agent.
 
@@ -111,24 +113,27 @@ def run_harm(
         Processes; None for every processor. The result does not depend on it.
     progress
         Advanced by patient courses.
+    scheduler
+        Of a Dask cluster, see `cxaxis.runs.dask_executor`. The result does not depend on it.
 
     Raises
     ------
     UserInputError
-        If the directory cannot be used, or ``workers`` is below 1.
+        If the directory or scheduler cannot be used, or ``workers`` is below 1.
     """
     n_worker = check_workers(workers)
+    check_scheduler(scheduler)
     engine_named(plan.engine)
     if out is None:
         jobs = [HarmJob(plan=plan, draw=draw) for draw in range(plan.draws)]
-        return _together([rows for _, rows in _done(jobs, n_worker, progress)])
+        return _together([rows for _, rows in _done(jobs, n_worker, progress, scheduler)])
     with open_run(out, {**key_parts(plan), "package_version": __version__}) as run:
         store = run.block_store([HARM])
         jobs = [HarmJob(plan=plan, draw=draw, store=store) for draw in range(plan.draws)]
         missing = [job for job in jobs if not store.is_finished(job.block)]
         if progress is not None:
             progress.advance((len(jobs) - len(missing)) * plan.courses_per_draw)
-        _done(missing, n_worker, progress)
+        _done(missing, n_worker, progress, scheduler)
         rows: pd.DataFrame = store.load_blocks([job.block for job in jobs])[HARM.name]
         write_table(rows, run.path / HARM.file_name, HARM)
         run.write_json("summary.json", summary_json(plan, summarised(rows)))
@@ -144,7 +149,10 @@ def run_harm(
 
 
 def _done(
-    jobs: Sequence[HarmJob], workers: int, progress: Progress | None
+    jobs: Sequence[HarmJob],
+    workers: int,
+    progress: Progress | None,
+    scheduler: str | None,
 ) -> list[tuple[int, pd.DataFrame]]:
     results = run_blocks(
         jobs,
@@ -152,6 +160,7 @@ def _done(
         workers=workers,
         progress=progress,
         size=lambda job: job.plan.courses_per_draw,
+        scheduler=scheduler,
     )
     return sorted(results, key=lambda item: item[0])
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from cxaxis._version import __version__
 from cxaxis.cohort.sample import Cohort, sample_cohort
 from cxaxis.core.arrays import IntArray
-from cxaxis.core.errors import UserInputError, error
+from cxaxis.core.errors import UserInputError, error, raise_on_errors
 from cxaxis.core.hashing import sha256_of
 from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.evidence import Evidence, Reference, load_evidence, load_references
 from cxaxis.knowledge.parameters import Parameters, load_parameters
+from cxaxis.runs.dask_executor import check_scheduler
 from cxaxis.runs.directory import RunDirectory, RunState, inspect_run, open_run
 from cxaxis.runs.executor import check_workers, run_blocks
 from cxaxis.runs.log import timed
@@ -29,8 +28,10 @@ from cxaxis.runs.progress import NullProgress, Progress
 from cxaxis.runs.tables import data_dictionary, empty_frame, read_table, write_table
 from cxaxis.trial.allocation import allocate
 from cxaxis.trial.analysis import adsl_of, allocated_adtte, summarise
+from cxaxis.trial.biomarkers import strata_of
+from cxaxis.trial.interims import trial_looks
 from cxaxis.trial.jobs import Job, Setup, draw_jobs, phi_jobs, pool_jobs, run_job, set_up
-from cxaxis.trial.protocol import Protocol, read_protocol
+from cxaxis.trial.protocol import SEAL_SUFFIX, Protocol, read_protocol
 from cxaxis.trial.schemas import (
     BLOCK_SCHEMAS,
     PARAMETERS,
@@ -38,9 +39,13 @@ from cxaxis.trial.schemas import (
     RUN_SCHEMAS,
     UNCERTAINTY,
 )
+from cxaxis.trial.seals import SealState, state_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: Hashes of what a run rests on beside its protocol, as a seal keeps them.
+BASIS: Final = ("sbml_sha256", "parameters_sha256", "regimens_sha256")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +109,9 @@ class Trial:
         return str(self.summary().to_html(index=False))
 
 
-def _key_parts(setup: Setup, cohort: Cohort | None) -> dict[str, Any]:
+def _key_parts(
+    setup: Setup, cohort: Cohort | None, seal: SealState | None = None
+) -> dict[str, Any]:
     rows = {
         name: [row.value, row.widened_spread, row.omega] for name, row in setup.parameters.items()
     }
@@ -117,8 +124,10 @@ def _key_parts(setup: Setup, cohort: Cohort | None) -> dict[str, Any]:
     given = "sampled"
     if cohort is not None:
         given = sha256_of([cohort.seed, list(cohort.indices), cohort.table.values.tolist()])
+    sealed = {} if seal is None else {"seal_sha256": seal.seal.sha256}
     return {
         "protocol_sha256": setup.protocol.sha256,
+        **sealed,
         "sbml_sha256": setup.model.sha256,
         "parameters_sha256": sha256_of(rows),
         "regimens_sha256": sha256_of(regimens),
@@ -129,6 +138,37 @@ def _key_parts(setup: Setup, cohort: Cohort | None) -> dict[str, Any]:
         "engine": setup.engine,
         "package_version": __version__,
     }
+
+
+def basis_of(protocol: Protocol) -> dict[str, str]:
+    """Return the hashes of the model, parameters and regimens that a run would rest on."""
+    return _basis(_key_parts(set_up(protocol, {}, None), None))
+
+
+def _basis(key_parts: Mapping[str, Any]) -> dict[str, str]:
+    return {name: key_parts[name] for name in BASIS}
+
+
+def check_simulated(protocol: Protocol) -> None:
+    """Raise `UserInputError` for each part of a protocol that can be described, but not run."""
+    asked = {
+        "enrichment": protocol.enrichment is not None,
+        "baskets": bool(protocol.baskets),
+        "crossover": protocol.crossover is not None,
+        f"estimand: {protocol.estimand}": protocol.estimand != "treatment_policy",
+    }
+    raise_on_errors(
+        [
+            error(
+                "TRIAL003",
+                f"protocol {protocol.sha256[:12]}",
+                f"{key} can be described, checked and sealed, but a run does not act on it and "
+                "would answer another question. Leave it out to run the trial without.",
+            )
+            for key, present in asked.items()
+            if present
+        ]
+    )
 
 
 def _molar_mass(drug: Drug) -> float | None:
@@ -167,6 +207,8 @@ def run_trial(
     progress: Progress | None = None,
     tolerances: Tolerances | None = None,
     engine: str = POPULATION,
+    seal: SealState | None = None,
+    scheduler: str | None = None,
 ) -> Trial:
     """Run a virtual trial.
 
@@ -189,14 +231,23 @@ def run_trial(
         Error control; the engine's default if omitted.
     engine
         Name of the engine, see `cxaxis.engine.choice`.
+    seal
+        Of a protocol given as such; that of a file or example is found beside it. The run carries
+        it, and says whether the protocol changed afterwards.
+    scheduler
+        Of a Dask cluster, see `cxaxis.runs.dask_executor`. The result does not depend on it.
 
     Raises
     ------
     UserInputError
-        If the protocol, a value or the directory cannot be used. Nothing is written then.
+        If the protocol, a value, the directory or the scheduler cannot be used. Nothing is
+        written then.
     """
     plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
+    sealed = seal if isinstance(protocol, Protocol) else state_of(plan, protocol)
+    check_simulated(plan)
     n_worker = check_workers(workers)
+    check_scheduler(scheduler)
     if out is not None and inspect_run(Path(out)).state in (RunState.COMPLETE, RunState.FOREIGN):
         open_run(Path(out), {})
     given = dict(values or {})
@@ -210,15 +261,16 @@ def run_trial(
     if out is None:
         keep = tempfile.TemporaryDirectory(prefix="cxaxis-trial-")
         out = Path(keep.name) / "run"
-    with open_run(Path(out), _key_parts(setup, cohort)) as run:
-        _compute(run, setup, cohort, n_worker, progress or NullProgress())
+    with open_run(Path(out), _key_parts(setup, cohort, sealed)) as run:
+        _compute(run, setup, cohort, n_worker, progress or NullProgress(), sealed, scheduler)
         return Trial(path=run.path, _keep=keep)
 
 
 def key_of_run(protocol: str | Path | Protocol, *, engine: str = POPULATION) -> str:
     """Return the key that a run of a protocol with packaged values would have."""
     plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
-    return run_key(_key_parts(set_up(plan, {}, None, engine), None))
+    seal = None if isinstance(protocol, Protocol) else state_of(plan, protocol)
+    return run_key(_key_parts(set_up(plan, {}, None, engine), None, seal))
 
 
 def stored_run_key(path: Path) -> str:
@@ -235,7 +287,13 @@ def planned_courses(protocol: Protocol) -> int:
 
 
 def _compute(
-    run: RunDirectory, setup: Setup, given: Cohort | None, workers: int, progress: Progress
+    run: RunDirectory,
+    setup: Setup,
+    given: Cohort | None,
+    workers: int,
+    progress: Progress,
+    seal: SealState | None,
+    scheduler: str | None,
 ) -> None:
     protocol = setup.protocol
     cohort = given
@@ -259,9 +317,14 @@ def _compute(
     progress.advance(
         sum(j.size for j in (*phi_blocks, *draw_blocks, *jobs)) - sum(j.size for j in missing)
     )
-    with timed(run.log_path, "simulation", workers=workers):
+    with timed(run.log_path, "simulation", workers=workers, scheduler=scheduler):
         for _ in run_blocks(
-            missing, run_job, workers=workers, progress=progress, size=lambda job: job.size
+            missing,
+            run_job,
+            workers=workers,
+            progress=progress,
+            size=lambda job: job.size,
+            scheduler=scheduler,
         ):
             pass
     with timed(run.log_path, "analysis"):
@@ -276,7 +339,16 @@ def _compute(
         read_back = {s.name: read_table(run.path / s.file_name, s) for s in RUN_SCHEMAS}
         run.write_json("protocol.json", protocol.canonical())
         run.write_json("data_dictionary.json", data_dictionary(RUN_SCHEMAS))
-        run.write_json("summary.json", summarise(protocol, read_back))
+        if seal is not None:
+            run.write_json(f"protocol.json{SEAL_SUFFIX}", seal.seal.model_dump(mode="json"))
+        basis = _basis(_key_parts(setup, None))
+        summary = summarise(protocol, read_back)
+        looks = trial_looks(read_back["adtte"], read_back["adsl"], protocol)
+        if looks is not None:
+            summary["interim_looks"] = [asdict(look) for look in looks]
+        run.write_json(
+            "summary.json", {**summary, "seal": None if seal is None else seal.entry(basis)}
+        )
     counts = Counter(tables["outcome"]["OUTCOME"].tolist())
     screened = {f"cohort_{name}": int(count) for name, count in cohort.screened.items()}
     run.finish(
@@ -289,10 +361,7 @@ def _compute(
 
 
 def _allocation(protocol: Protocol, cohort: Cohort) -> IntArray:
-    columns = [np.asarray(cohort.covariates[name]).astype(str) for name in protocol.strata]
-    strata = (
-        ["/".join(parts) for parts in zip(*columns, strict=True)] if columns else [""] * len(cohort)
-    )
+    strata = strata_of(protocol, cohort.covariates)
     return allocate(strata, protocol.ratios, seed=protocol.seed)
 
 

@@ -1,0 +1,377 @@
+"""``cxaxis trial operate``: what a trial would show, from the pool and draws of a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Optional
+
+import typer
+
+from cxaxis.cli.options import whole_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cxaxis.core.errors import Finding
+    from cxaxis.report.source import TrialRun
+    from cxaxis.trial.operating_tables import Answers, Question
+    from cxaxis.trial.protocol import Protocol
+
+_TOP: Final = 10
+_DAYS_PER_MONTH: Final = 365.25 / 12.0
+_WholeNumber = Optional[int]  # noqa: UP045 - typer reads this at run time on every Python
+
+
+def operate(
+    run_dir: Annotated[
+        Path, typer.Argument(metavar="RUN_FOLDER", help="Directory of a finished trial run.")
+    ],
+    replicates: Annotated[
+        int,
+        typer.Option(
+            "--replicates", parser=whole_number, metavar="NUMBER", help="Trials to allocate."
+        ),
+    ] = 2000,
+    n: Annotated[
+        _WholeNumber,
+        typer.Option(
+            "--n",
+            parser=whole_number,
+            metavar="NUMBER",
+            help="Patients of one trial, all arms; a tenth of the run's patients if omitted, the "
+            "most that can be drawn.",
+        ),
+    ] = None,
+    planned: Annotated[
+        int,
+        typer.Option(
+            "--planned",
+            parser=whole_number,
+            metavar="NUMBER",
+            help="Patients of both arms of the trial whose assurance is asked.",
+        ),
+    ] = 400,
+    end_point: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--end-point", metavar="CODE", help="The primary one if omitted."),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option("--alpha", help="Level of the log-rank test, two-sided.")
+    ] = 0.05,
+    target: Annotated[
+        float,
+        typer.Option(
+            "--target-hr", help="Going on is right if the hazard ratio of death lies below."
+        ),
+    ] = 0.8,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIRECTORY",
+            help="Where the tables go; RUN_FOLDER_operating if omitted. Nothing is overwritten.",
+        ),
+    ] = None,
+) -> None:
+    """Run a trial thousands of times, with patients drawn from a finished run.
+
+    Prints power or type I error, expected events, patients and duration; the chance of success
+    over what is not known; what its spread comes from; and what is worth knowing first.
+    """
+    from cxaxis.core.errors import UserInputError, raise_on_errors
+    from cxaxis.report.source import read_trial_run
+    from cxaxis.runs.progress import ProgressBar
+    from cxaxis.trial.operating import check_pool_size, largest_trial
+    from cxaxis.trial.operating_tables import Question, answers
+
+    directory = out or run_dir.parent / f"{run_dir.name}_operating"
+    wrong = [
+        *_number_findings(replicates=replicates, n=n, planned=planned, alpha=alpha, target=target),
+        *_output_findings(directory),
+    ]
+    try:
+        run = read_trial_run(run_dir)
+        protocol = _protocol_of(run, run_dir)
+    except UserInputError as err:
+        raise UserInputError([*wrong, *err.findings]) from None
+    code = end_point or protocol.endpoints[0]
+    wrong += _end_point_findings(run, protocol, code)
+    raise_on_errors(wrong)
+    n_pool = int(run.tables["pool"]["USUBJID"].nunique())
+    n_trial = n or largest_trial(n_pool, protocol.ratios) or sum(protocol.ratios)
+    check_pool_size(n_pool, n_trial, protocol.ratios)
+    question = Question(
+        end_point=code,
+        n_patient=n_trial,
+        n_replicate=replicates,
+        n_planned=planned,
+        alpha=alpha,
+        target_hr=target,
+    )
+    with ProgressBar("Running trials", total=replicates) as bar:
+        found = answers(
+            run.tables, protocol, question, strata=_strata(run, protocol), advance=bar.advance
+        )
+    _write(found.tables, directory)
+    _print(found, question, protocol, n_pool)
+    typer.echo(f"Tables: {directory}")
+
+
+def _number_findings(
+    *, replicates: int, n: int | None, planned: int, alpha: float, target: float
+) -> Iterator[Finding]:
+    from cxaxis.core.errors import error
+
+    least = {"--replicates": (replicates, 1), "--n": (n, 2), "--planned": (planned, 2)}
+    for option, (value, low) in least.items():
+        if value is not None and value < low:
+            yield error("OPER002", option, f"is {value}. Give at least {low}.")
+    if not 0.0 < alpha < 0.5:
+        yield error("OPER002", "--alpha", f"is {alpha:g}. Give a level above 0 and below 0.5.")
+    if not 0.0 < target < 10.0:
+        yield error("OPER002", "--target-hr", f"is {target:g}. Give a hazard ratio such as 0.8.")
+
+
+def _output_findings(directory: Path) -> Iterator[Finding]:
+    from cxaxis.core.errors import error
+    from cxaxis.trial.operating_tables import SCHEMAS
+
+    if directory.exists() and not directory.is_dir():
+        message = "this is a file. Give the name of a directory with -o."
+        yield error("OPER003", str(directory), message)
+        return
+    names = [schema.name + suffix for schema in SCHEMAS for suffix in (".parquet", ".csv")]
+    present = [name for name in names if (directory / name).exists()]
+    if present:
+        message = (
+            f"holds {', '.join(present)} already, and nothing is overwritten. Give another "
+            "directory with -o."
+        )
+        yield error("OPER003", str(directory), message)
+
+
+def _protocol_of(run: TrialRun, run_dir: Path) -> Protocol:
+    from pydantic import ValidationError
+
+    from cxaxis.core.errors import UserInputError, error
+    from cxaxis.trial.protocol import Protocol
+
+    try:
+        return Protocol.model_validate(run.protocol)
+    except ValidationError as err:
+        item = err.errors()[0]
+        key = ".".join(map(str, item["loc"]))
+        message = (
+            f"{key}: {item['msg']}. The protocol of the run was changed or comes from another "
+            "version: run the trial again into a new directory."
+        )
+        where = str(run_dir / "protocol.json")
+        raise UserInputError([error("OPER005", where, message)]) from None
+
+
+def _end_point_findings(run: TrialRun, protocol: Protocol, code: str) -> Iterator[Finding]:
+    from cxaxis.core.errors import error
+
+    pool = run.tables["pool"]
+    counts = pool.groupby("PARAMCD")["ARM"].nunique()
+    known = [str(name) for name, arms in counts.items() if arms == len(protocol.arms)]
+    if code not in known:
+        message = f"the pool has no {code} of every arm. It has {', '.join(known) or 'none'}."
+        yield error("OPER002", "--end-point", message)
+
+
+def _strata(run: TrialRun, protocol: Protocol) -> dict[str, str]:
+    """Return the stratum of each patient, from the columns that the run keeps."""
+    from cxaxis.cohort.staging import IHC_SERIES
+    from cxaxis.trial.biomarkers import BIOMARKERS, strata_of
+    from cxaxis.trial.schemas import STAIN_CALLS
+
+    adsl = run.tables["adsl"]
+    columns = {
+        "stage": "STAGE",
+        "sex": "SEX",
+        "cxcr4_ihc": STAIN_CALLS[f"ihc_{IHC_SERIES}"],
+        **STAIN_CALLS,
+        **{item.covariate: name for name, item in BIOMARKERS.items()},
+    }
+    about = {key: adsl[name].to_numpy() for key, name in columns.items() if name in adsl}
+    return dict(zip(adsl["USUBJID"], strata_of(protocol, about), strict=True))
+
+
+def _write(tables: Mapping[str, pd.DataFrame], directory: Path) -> None:
+    from cxaxis.core.errors import UserInputError, error
+    from cxaxis.runs.files import write_text_durably
+    from cxaxis.runs.tables import write_table
+    from cxaxis.trial.operating_tables import SCHEMAS
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for schema in SCHEMAS:
+            frame = tables[schema.name]
+            write_table(frame, directory / schema.file_name, schema)
+            text = frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+            write_text_durably(directory / f"{schema.name}.csv", text)
+    except OSError as err:
+        message = f"cannot be written ({err.strerror}). Give another directory with -o."
+        raise UserInputError([error("OPER003", str(directory), message)]) from err
+
+
+def _print(found: Answers, question: Question, protocol: Protocol, n_pool: int) -> None:
+    from cxaxis.cli.tables import print_table
+
+    tables = found.tables
+    for title, rows, notes in (
+        _operating(tables["operating"], question, protocol, n_pool),
+        _phi(tables["power_by_phi"], question),
+        _assurance(tables["assurance"]),
+        _spread(tables["spread"]),
+        _information(tables["information"], question),
+    ):
+        if rows:
+            columns = list(rows[0])
+            words = ("Arm", "Source", "Input", "Reason")
+            print_table(
+                title,
+                columns,
+                [[row[name] for name in columns] for row in rows],
+                numbers=[name for name in columns if name not in words],
+                notes=[*notes, ""],
+            )
+    for note in found.notes:
+        typer.echo(note)
+
+
+_Part = tuple[str, list[dict[str, str]], list[str]]
+
+
+def _share(value: float) -> str:
+    return "-" if value != value else f"{100.0 * value:.1f} %"
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_share(low)} to {_share(high)}"
+
+
+def _ratio(value: float) -> str:
+    return "-" if value != value else f"{value:.3f}"
+
+
+def _operating(table: pd.DataFrame, question: Question, protocol: Protocol, n_pool: int) -> _Part:
+    rows = [
+        {
+            "Arm": row["ARM"],
+            "Rejects": f"{_share(row['REJECT'])}\n± {_share(row['REJSE'])}",
+            "95 % interval": _range(row["REJLOW"], row["REJHIGH"]),
+            "In favour": _share(row["BENEFIT"]),
+            "Events": f"{row['EVENTS']:.1f}",
+            "Patients": f"{row['NPAT']:.1f}",
+            "Duration\n(month)": f"{row['DURDAY'] / _DAYS_PER_MONTH:.1f}",
+            "Hazard ratio\n(95 % of trials)": f"{_ratio(row['HRMED'])}\n"
+            f"{_ratio(row['HRLOW'])} to {_ratio(row['HRHIGH'])}",
+        }
+        for row in table.to_dict("records")
+    ]
+    notes = [
+        f"{question.n_patient} patients in all arms, drawn without replacement from {n_pool}; the "
+        f"protocol plans {protocol.n_patient}. Log-rank, two-sided, alpha {question.alpha:g}. "
+        "Rejects: either side, ± Monte Carlo standard error. Events and patients: of both arms.",
+    ]
+    undefined = int(table["NOHR"].sum())
+    if undefined:
+        notes.append(f"Replicates without a finite hazard ratio, left out of it: {undefined}.")
+    return f"{question.end_point}: {question.n_replicate} trials", rows, notes
+
+
+def _phi(table: pd.DataFrame, question: Question) -> _Part:
+    rows = [
+        {
+            "Arm": row["ARM"],
+            "Causal share": f"{row['PHI']:g}",
+            "Hazard ratio": _ratio(row["HR"]),
+            "Power": _share(row["POWER"]),
+            "95 % interval": _range(row["LOW"], row["HIGH"]),
+        }
+        for row in table.to_dict("records")
+    ]
+    title = f"OS: power of a trial of {question.n_planned} patients by causal share"
+    return title, rows, ["By Schoenfeld's formula at the ratio of death rates in the pool."]
+
+
+def _assurance(table: pd.DataFrame) -> _Part:
+    rows = [
+        {
+            "Arm": row["ARM"],
+            "Patients": str(row["NPLAN"]),
+            "Deaths": f"{row['EVENTS']:.0f}",
+            "Assurance": f"{_share(row['ASSUR'])}\n± {_share(row['MCSE'])}",
+            "95 % interval": _range(row["LOW"], row["HIGH"]),
+            "Power at\nthe mean": _share(row["ATMEAN"]),
+            "Not corrected": _share(row["ASDRAWN"]),
+            "Draws": f"{row['NDRAW']} of {row['NDRAW'] + row['NUNDEF']}",
+        }
+        for row in table.to_dict("records")
+    ]
+    return (
+        "OS: chance of success over what is not known",
+        rows,
+        [
+            "The interval counts the number of draws as well as the Monte Carlo error. Corrected: "
+            "patients of a draw are few, and their chance is not taken for an effect."
+        ],
+    )
+
+
+def _spread(table: pd.DataFrame) -> _Part:
+    rows = [
+        {
+            "Arm": row["ARM"],
+            "Source": row["MEANING"],
+            "SD of log HR": _ratio(_number(row["SD"])),
+            "Variance": _ratio(_number(row["VARIANCE"])),
+            "95 % interval": (
+                "-"
+                if _number(row["LOW"]) != _number(row["LOW"])
+                else f"{row['LOW']:.3f} to {row['HIGH']:.3f}"
+            ),
+            "Reason": row["NOTE"],
+        }
+        for row in table.to_dict("records")
+    ]
+    return "OS: where the spread of the log hazard ratio comes from", rows, []
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _information(table: pd.DataFrame, question: Question) -> _Part:
+    rows = [
+        {
+            "Arm": row["ARM"],
+            "Input": row["INPUT"],
+            "Share of variance": _share(row["SHARE"]),
+            "Gain (log HR)": f"{row['VALUE']:.4f}",
+            "p": f"{row['P']:.3f}",
+            "p of any": f"{row['PANY']:.3f}",
+        }
+        for row in table.to_dict("records")
+        if row["RANK"] <= _TOP
+    ]
+    notes = ["Chance level taken off. p of any: that some input explains as much by chance."]
+    for row in table[table["RANK"] == 1].to_dict("records"):
+        notes.append(
+            f"{row['ARM']}: by the mean of the draws {'go on' if row['GO'] else 'stop'}; wrong in "
+            f"{_share(row['PWRONG'])} of draws, and knowing everything would gain "
+            f"{row['PERFECT']:.4f} of log hazard ratio."
+        )
+        if not row["RELIABLE"]:
+            notes.append(
+                f"{row['ARM']}: unreliable. {row['NDRAW']} draws; to find what explains a tenth of "
+                f"the variance among so many inputs takes {row['NNEED']}."
+            )
+    title = (
+        f"OS: what to know before deciding whether the hazard ratio is below {question.target_hr:g}"
+    )
+    return title, rows, notes
