@@ -137,7 +137,7 @@ def test_all_findings_come_at_once_in_the_order_of_lines(findings):
     ("source", "words"),
     [
         ("crt_plerixafr", "Did you mean crt_plerixafor"),
-        ("nothing_like_it", "Examples that ship: adjuvant_nivolumab, crt_plerixafor, "),
+        ("nothing_like_it", "Examples that ship: adjuvant_nivolumab, agents_crt, "),
         ("", "Examples that ship: adjuvant_nivolumab"),
         (".", "this is a directory"),
     ],
