@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from cxaxis.cohort.sample import sample_cohort
-from cxaxis.core.streams import rng_for
 from cxaxis.stats.survival import log_rank
-from cxaxis.trial.allocation import allocate
+from cxaxis.trial.operating import CounterfactualPool, TrialDesign, operate
 from cxaxis.trial.pool import Schedule, simulate_arm
 from science_support import infused_plerixafor, parameters_with, patient_model, plan_of
 
 SEED = 404
-N_POOL, N_TRIAL, REPLICATES = 160, 80, 500
+N_POOL, N_TRIAL, REPLICATES = 400, 40, 2000
 HORIZON = 1096.0
 MONTHLY = np.append(np.arange(0.0, HORIZON, 28.0), HORIZON)
 SCHEDULE = Schedule(
@@ -33,14 +32,26 @@ def null_pool():
     return np.asarray(cohort.covariates["stage"]).astype(str), np.array(deaths)
 
 
-def rejected(replicate, *, delay=1.0):
-    """Whether one allocated trial of a random half of the pool rejects at 5 %."""
-    stage, deaths = null_pool()
-    chosen = rng_for(SEED, "subset", replicate).permutation(N_POOL)[:N_TRIAL]
-    arms = allocate(stage[chosen].tolist(), (1, 1), seed=SEED, replicate=replicate)
-    day = deaths[arms, chosen] * np.where(arms == 1, delay, 1.0)
-    test = log_rank(np.minimum(day, HORIZON), day <= HORIZON, arms)
-    return test.p < 0.05
+def shares_rejected(*, seed, delay=1.0, n_replicate=REPLICATES):
+    """The share of allocated trials of a tenth of the pool that reject at 5 %."""
+    _, deaths = null_pool()
+    day = deaths * np.array([[1.0], [delay]])
+    pool = CounterfactualPool(
+        arms=("control", "infusion"),
+        duration_day=np.minimum(day, HORIZON),
+        event=day <= HORIZON,
+        strata=("",) * N_POOL,
+    )
+    design = TrialDesign(
+        n_patient=N_TRIAL,
+        ratios=(1, 1),
+        control="control",
+        accrual_day=365.0,
+        dropout_per_year=0.03,
+        horizon_day=HORIZON,
+    )
+    (found,) = operate(pool, design, n_replicate=n_replicate, seed=seed)
+    return found.rejected.mean()
 
 
 def test_enough_patients_die_for_a_log_rank_test():
@@ -48,16 +59,15 @@ def test_enough_patients_die_for_a_log_rank_test():
     assert 0.3 < np.isfinite(deaths[0]).mean() < 0.95
 
 
-def test_500_null_trials_reject_at_five_per_cent():
-    share = np.mean([rejected(k) for k in range(REPLICATES)])
+@pytest.mark.parametrize("seed", [SEED, 20261123, 3_000_000_007])
+def test_2000_null_trials_reject_at_five_per_cent(seed):
     error = np.sqrt(0.05 * 0.95 / REPLICATES)
-    assert share == pytest.approx(0.05, abs=3 * error)
+    assert shares_rejected(seed=seed) == pytest.approx(0.05, abs=3 * error)
 
 
 def test_trials_of_an_arm_that_delays_death_reject_more_often():
     """The test above can fail: it has power."""
-    share = np.mean([rejected(k, delay=2.0) for k in range(60)])
-    assert share > 0.3
+    assert shares_rejected(seed=SEED, delay=3.0, n_replicate=100) > 0.3
 
 
 def test_twins_in_both_arms_never_reject():

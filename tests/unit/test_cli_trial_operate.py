@@ -13,13 +13,15 @@ from cxaxis.cohort.population import draw_theta
 from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.runs.manifest import read_manifest, table_records, write_manifest
 from cxaxis.runs.tables import read_table, write_table
-from cxaxis.trial.operating_tables import SCHEMAS
+from cxaxis.trial.operating_schemas import SCHEMAS
 from cxaxis.trial.protocol import read_protocol
 from cxaxis.trial.run import parameter_table
 from cxaxis.trial.schemas import PARAMETERS, UNCERTAINTY
 from synthetic_run import ARMS, write_run
 
-FILES = {schema.name + suffix for schema in SCHEMAS for suffix in (".parquet", ".csv")}
+FILES = {schema.name + suffix for schema in SCHEMAS for suffix in (".parquet", ".csv")} | {
+    "operating.html"
+}
 DRAWS = 64
 DRIVER = "phi"
 
@@ -86,6 +88,13 @@ def test_tables_are_written_and_printed(cli, run_folder, tmp_path):
         "unreliable. 64 draws",
     ):
         assert words in answer.out
+    # The arms of the made-up run differ; without effect a trial rejects as often as its level says.
+    error = table["NULLSE"].to_numpy()
+    assert (np.abs(table["NULLREJ"] - 0.05) <= np.maximum(3 * error, 0.03)).all()
+    page = (out / "operating.html").read_text(encoding="utf-8")
+    assert "Type I error" in page
+    assert page.count("<svg") >= 1
+    assert "<script" not in page
     ranked = read_table(out / "information.parquet")
     assert ranked.loc[ranked["RANK"] == 1, "INPUT"].tolist() == [DRIVER, DRIVER]
     assert ranked.loc[ranked["RANK"] == 1, "SHARE"].min() > 0.8

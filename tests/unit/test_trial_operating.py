@@ -14,6 +14,7 @@ from cxaxis.trial.operating import (
     design_of,
     event_share,
     largest_trial,
+    null_pool,
     operate,
     pool_of,
 )
@@ -73,6 +74,15 @@ def test_power_is_that_of_schoenfeld(hazard_ratio):
     error = 3.0 * standard_error(power, 2000) + 0.02
     assert found.benefit.mean() == pytest.approx(power, abs=error)
     assert np.exp(np.median(found.log_hr)) == pytest.approx(hazard_ratio, rel=0.02)
+
+
+def test_in_the_null_pool_an_arm_that_halves_the_hazard_is_found_no_more_often_than_by_chance():
+    pool = made_up(4000, hazard_ratio=0.5)
+    plan = design(400)
+    (found,) = operate(pool, plan, n_replicate=200, seed=3)
+    (without,) = operate(null_pool(pool, plan.control), plan, n_replicate=1000, seed=3)
+    assert found.rejected.mean() > 0.9
+    assert without.rejected.mean() == pytest.approx(0.05, abs=3 * standard_error(0.05, 1000))
 
 
 def test_more_of_an_arm_are_allocated_and_each_arm_is_compared_with_control():

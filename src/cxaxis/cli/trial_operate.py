@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from cxaxis.trial.operating_tables import Answers, Question
     from cxaxis.trial.protocol import Protocol
 
-_TOP: Final = 10
-_DAYS_PER_MONTH: Final = 365.25 / 12.0
 _WholeNumber = Optional[int]  # noqa: UP045 - typer reads this at run time on every Python
 
 
@@ -77,10 +75,12 @@ def operate(
 ) -> None:
     """Run a trial thousands of times, with patients drawn from a finished run.
 
-    Prints power or type I error, expected events, patients and duration; the chance of success
-    over what is not known; what its spread comes from; and what is worth knowing first.
+    Prints power and type I error, expected events, patients and duration; the chance of success
+    over what is not known; what its spread comes from; and what is worth knowing first. Writes the
+    tables as Parquet and CSV, and one page for a browser.
     """
     from cxaxis.core.errors import UserInputError, raise_on_errors
+    from cxaxis.report.operating_page import operating_page
     from cxaxis.report.source import read_trial_run
     from cxaxis.runs.progress import ProgressBar
     from cxaxis.trial.operating import check_pool_size, largest_trial
@@ -110,13 +110,14 @@ def operate(
         alpha=alpha,
         target_hr=target,
     )
-    with ProgressBar("Running trials", total=replicates) as bar:
+    with ProgressBar("Running trials", total=2 * replicates) as bar:
         found = answers(
             run.tables, protocol, question, strata=_strata(run, protocol), advance=bar.advance
         )
-    _write(found.tables, directory)
+    page = operating_page(found, question, protocol, n_pool=n_pool, run_key=run.manifest.run_key)
+    _write(found.tables, page, directory)
     _print(found, question, protocol, n_pool)
-    typer.echo(f"Tables: {directory}")
+    typer.echo(f"Tables and page: {directory}")
 
 
 def _number_findings(
@@ -136,13 +137,15 @@ def _number_findings(
 
 def _output_findings(directory: Path) -> Iterator[Finding]:
     from cxaxis.core.errors import error
-    from cxaxis.trial.operating_tables import SCHEMAS
+    from cxaxis.report.operating_page import PAGE
+    from cxaxis.trial.operating_schemas import SCHEMAS
 
     if directory.exists() and not directory.is_dir():
         message = "this is a file. Give the name of a directory with -o."
         yield error("OPER003", str(directory), message)
         return
     names = [schema.name + suffix for schema in SCHEMAS for suffix in (".parquet", ".csv")]
+    names.append(PAGE)
     present = [name for name in names if (directory / name).exists()]
     if present:
         message = (
@@ -200,11 +203,12 @@ def _strata(run: TrialRun, protocol: Protocol) -> dict[str, str]:
     return dict(zip(adsl["USUBJID"], strata_of(protocol, about), strict=True))
 
 
-def _write(tables: Mapping[str, pd.DataFrame], directory: Path) -> None:
+def _write(tables: Mapping[str, pd.DataFrame], page: str, directory: Path) -> None:
     from cxaxis.core.errors import UserInputError, error
+    from cxaxis.report.operating_page import PAGE
     from cxaxis.runs.files import write_text_durably
     from cxaxis.runs.tables import write_table
-    from cxaxis.trial.operating_tables import SCHEMAS
+    from cxaxis.trial.operating_schemas import SCHEMAS
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -213,6 +217,7 @@ def _write(tables: Mapping[str, pd.DataFrame], directory: Path) -> None:
             write_table(frame, directory / schema.file_name, schema)
             text = frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")
             write_text_durably(directory / f"{schema.name}.csv", text)
+        write_text_durably(directory / PAGE, page)
     except OSError as err:
         message = f"cannot be written ({err.strerror}). Give another directory with -o."
         raise UserInputError([error("OPER003", str(directory), message)]) from err
@@ -220,158 +225,12 @@ def _write(tables: Mapping[str, pd.DataFrame], directory: Path) -> None:
 
 def _print(found: Answers, question: Question, protocol: Protocol, n_pool: int) -> None:
     from cxaxis.cli.tables import print_table
+    from cxaxis.report.operating_parts import parts_of
 
-    tables = found.tables
-    for title, rows, notes in (
-        _operating(tables["operating"], question, protocol, n_pool),
-        _phi(tables["power_by_phi"], question),
-        _assurance(tables["assurance"]),
-        _spread(tables["spread"]),
-        _information(tables["information"], question),
-    ):
-        if rows:
-            columns = list(rows[0])
-            words = ("Arm", "Source", "Input", "Reason")
+    for part in parts_of(found, question, protocol, n_pool=n_pool):
+        if part.rows:
             print_table(
-                title,
-                columns,
-                [[row[name] for name in columns] for row in rows],
-                numbers=[name for name in columns if name not in words],
-                notes=[*notes, ""],
+                part.title, part.columns, part.rows, numbers=part.numbers, notes=[*part.notes, ""]
             )
     for note in found.notes:
         typer.echo(note)
-
-
-_Part = tuple[str, list[dict[str, str]], list[str]]
-
-
-def _share(value: float) -> str:
-    return "-" if value != value else f"{100.0 * value:.1f} %"
-
-
-def _range(low: float, high: float) -> str:
-    return f"{_share(low)} to {_share(high)}"
-
-
-def _ratio(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"
-
-
-def _operating(table: pd.DataFrame, question: Question, protocol: Protocol, n_pool: int) -> _Part:
-    rows = [
-        {
-            "Arm": row["ARM"],
-            "Rejects": f"{_share(row['REJECT'])}\n± {_share(row['REJSE'])}",
-            "95 % interval": _range(row["REJLOW"], row["REJHIGH"]),
-            "In favour": _share(row["BENEFIT"]),
-            "Events": f"{row['EVENTS']:.1f}",
-            "Patients": f"{row['NPAT']:.1f}",
-            "Duration\n(month)": f"{row['DURDAY'] / _DAYS_PER_MONTH:.1f}",
-            "Hazard ratio\n(95 % of trials)": f"{_ratio(row['HRMED'])}\n"
-            f"{_ratio(row['HRLOW'])} to {_ratio(row['HRHIGH'])}",
-        }
-        for row in table.to_dict("records")
-    ]
-    notes = [
-        f"{question.n_patient} patients in all arms, drawn without replacement from {n_pool}; the "
-        f"protocol plans {protocol.n_patient}. Log-rank, two-sided, alpha {question.alpha:g}. "
-        "Rejects: either side, ± Monte Carlo standard error. Events and patients: of both arms.",
-    ]
-    undefined = int(table["NOHR"].sum())
-    if undefined:
-        notes.append(f"Replicates without a finite hazard ratio, left out of it: {undefined}.")
-    return f"{question.end_point}: {question.n_replicate} trials", rows, notes
-
-
-def _phi(table: pd.DataFrame, question: Question) -> _Part:
-    rows = [
-        {
-            "Arm": row["ARM"],
-            "Causal share": f"{row['PHI']:g}",
-            "Hazard ratio": _ratio(row["HR"]),
-            "Power": _share(row["POWER"]),
-            "95 % interval": _range(row["LOW"], row["HIGH"]),
-        }
-        for row in table.to_dict("records")
-    ]
-    title = f"OS: power of a trial of {question.n_planned} patients by causal share"
-    return title, rows, ["By Schoenfeld's formula at the ratio of death rates in the pool."]
-
-
-def _assurance(table: pd.DataFrame) -> _Part:
-    rows = [
-        {
-            "Arm": row["ARM"],
-            "Patients": str(row["NPLAN"]),
-            "Deaths": f"{row['EVENTS']:.0f}",
-            "Assurance": f"{_share(row['ASSUR'])}\n± {_share(row['MCSE'])}",
-            "95 % interval": _range(row["LOW"], row["HIGH"]),
-            "Power at\nthe mean": _share(row["ATMEAN"]),
-            "Not corrected": _share(row["ASDRAWN"]),
-            "Draws": f"{row['NDRAW']} of {row['NDRAW'] + row['NUNDEF']}",
-        }
-        for row in table.to_dict("records")
-    ]
-    return (
-        "OS: chance of success over what is not known",
-        rows,
-        [
-            "The interval counts the number of draws as well as the Monte Carlo error. Corrected: "
-            "patients of a draw are few, and their chance is not taken for an effect."
-        ],
-    )
-
-
-def _spread(table: pd.DataFrame) -> _Part:
-    rows = [
-        {
-            "Arm": row["ARM"],
-            "Source": row["MEANING"],
-            "SD of log HR": _ratio(_number(row["SD"])),
-            "Variance": _ratio(_number(row["VARIANCE"])),
-            "95 % interval": (
-                "-"
-                if _number(row["LOW"]) != _number(row["LOW"])
-                else f"{row['LOW']:.3f} to {row['HIGH']:.3f}"
-            ),
-            "Reason": row["NOTE"],
-        }
-        for row in table.to_dict("records")
-    ]
-    return "OS: where the spread of the log hazard ratio comes from", rows, []
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
-
-
-def _information(table: pd.DataFrame, question: Question) -> _Part:
-    rows = [
-        {
-            "Arm": row["ARM"],
-            "Input": row["INPUT"],
-            "Share of variance": _share(row["SHARE"]),
-            "Gain (log HR)": f"{row['VALUE']:.4f}",
-            "p": f"{row['P']:.3f}",
-            "p of any": f"{row['PANY']:.3f}",
-        }
-        for row in table.to_dict("records")
-        if row["RANK"] <= _TOP
-    ]
-    notes = ["Chance level taken off. p of any: that some input explains as much by chance."]
-    for row in table[table["RANK"] == 1].to_dict("records"):
-        notes.append(
-            f"{row['ARM']}: by the mean of the draws {'go on' if row['GO'] else 'stop'}; wrong in "
-            f"{_share(row['PWRONG'])} of draws, and knowing everything would gain "
-            f"{row['PERFECT']:.4f} of log hazard ratio."
-        )
-        if not row["RELIABLE"]:
-            notes.append(
-                f"{row['ARM']}: unreliable. {row['NDRAW']} draws; to find what explains a tenth of "
-                f"the variance among so many inputs takes {row['NNEED']}."
-            )
-    title = (
-        f"OS: what to know before deciding whether the hazard ratio is below {question.target_hr:g}"
-    )
-    return title, rows, notes

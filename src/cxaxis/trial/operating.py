@@ -164,6 +164,21 @@ def pool_of(
     )
 
 
+def null_pool(pool: CounterfactualPool, control: str) -> CounterfactualPool:
+    """Return the pool as it would be if no arm changed anybody's course.
+
+    Every patient has the course under control in every arm: the sharp null, under which a trial
+    rejects as often as its level says, whatever the rest of its design.
+    """
+    row = pool.arms.index(control)
+    return CounterfactualPool(
+        arms=pool.arms,
+        duration_day=np.broadcast_to(pool.duration_day[row], pool.duration_day.shape),
+        event=np.broadcast_to(pool.event[row], pool.event.shape),
+        strata=pool.strata,
+    )
+
+
 def design_of(
     protocol: Protocol, *, n_patient: int, end_point: str, alpha: float = 0.05
 ) -> TrialDesign:
