@@ -22,6 +22,7 @@ from cxaxis.knowledge.evidence import load_evidence, load_references, read_evide
 from cxaxis.knowledge.expectations import read_expectations
 from cxaxis.knowledge.hazard_ratios import read_hazard_ratios
 from cxaxis.knowledge.ihc_cutoffs import read_ihc_cutoffs
+from cxaxis.knowledge.landmarks import read_landmarks
 from cxaxis.knowledge.parameters import load_parameters, read_parameters
 from cxaxis.knowledge.registry import read_registry
 from cxaxis.knowledge.relevance import read_relevance_rules
@@ -69,6 +70,7 @@ READERS = {
         path, evidence=EVIDENCE, references=REFERENCES
     ),
     "ihc_cutoffs.tsv": lambda path: read_ihc_cutoffs(path, evidence=EVIDENCE),
+    "landmarks.tsv": lambda path: read_landmarks(path, evidence=EVIDENCE),
 }
 # The first lines are enough to damage, and quick to read; the rules must be complete.
 LINES = {

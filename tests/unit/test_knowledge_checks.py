@@ -20,6 +20,7 @@ from cxaxis.knowledge.expectations import EXPECTATION_COLUMNS
 from cxaxis.knowledge.hazard_ratios import HAZARD_RATIO_COLUMNS
 from cxaxis.knowledge.ihc_cutoffs import CUTOFF_COLUMNS
 from cxaxis.knowledge.isotopes import ISOTOPE_COLUMNS
+from cxaxis.knowledge.landmarks import LANDMARK_COLUMNS
 from cxaxis.knowledge.parameters import PARAMETER_COLUMNS, load_parameters
 from cxaxis.knowledge.registry import REGISTRY_COLUMNS
 from cxaxis.knowledge.tables import read_bytes
@@ -46,6 +47,7 @@ REVIEW = {
     "registry.tsv": REGISTRY_COLUMNS,
     "hazard_ratios.tsv": HAZARD_RATIO_COLUMNS,
     "ihc_cutoffs.tsv": CUTOFF_COLUMNS,
+    "landmarks.tsv": LANDMARK_COLUMNS,
     "isotopes.tsv": ISOTOPE_COLUMNS,
     "audits.tsv": AUDIT_COLUMNS,
     "expectations.tsv": EXPECTATION_COLUMNS,

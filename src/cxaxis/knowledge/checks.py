@@ -31,6 +31,7 @@ from cxaxis.knowledge.hazard_ratios import HazardRatio, read_hazard_ratios
 from cxaxis.knowledge.ihc_cutoffs import IhcCutoff, read_ihc_cutoffs
 from cxaxis.knowledge.isotopes import Isotope, read_isotopes
 from cxaxis.knowledge.isotopes import cited_evidence as cited_by_isotope
+from cxaxis.knowledge.landmarks import Landmark, read_landmarks
 from cxaxis.knowledge.parameters import Parameters, read_parameters
 from cxaxis.knowledge.registry import RegistryEntry, read_registry
 from cxaxis.knowledge.relevance import RelevanceRules, has_score, read_relevance_rules
@@ -71,6 +72,7 @@ class Knowledge:
     cell_fit: CellFit
     hazard_ratios: Mapping[str, HazardRatio]
     ihc_cutoffs: Mapping[str, IhcCutoff]
+    landmarks: Mapping[str, Landmark]
 
 
 Check = Callable[[Knowledge], Iterator[Finding]]
@@ -88,8 +90,8 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         ``caveats.tsv``, ``contradictions.tsv``, ``registry.tsv``, ``audits.tsv``,
         ``expectations.tsv``, ``waits.tsv``, ``antagonist_classes.tsv``, ``cell_contexts.tsv``,
         ``cell_observations.tsv``, ``cell_readouts.tsv``, ``cell_points.tsv``,
-        ``cell_priors.tsv``, ``hazard_ratios.tsv`` and ``ihc_cutoffs.tsv``; None reads the folder
-        that ships with the package.
+        ``cell_priors.tsv``, ``hazard_ratios.tsv``, ``ihc_cutoffs.tsv`` and ``landmarks.tsv``;
+        None reads the folder that ships with the package.
     """
 
     def path(name: str) -> Path | None:
@@ -144,6 +146,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         path("hazard_ratios.tsv"), evidence=evidence, references=references
     )
     ihc_cutoffs, on_ihc_cutoffs = read_ihc_cutoffs(path("ihc_cutoffs.tsv"), evidence=evidence)
+    landmarks, on_landmarks = read_landmarks(path("landmarks.tsv"), evidence=evidence)
     knowledge = Knowledge(
         references=references,
         evidence=evidence,
@@ -167,6 +170,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         cell_fit=cell_fit,
         hazard_ratios=hazard_ratios,
         ihc_cutoffs=ihc_cutoffs,
+        landmarks=landmarks,
     )
     return knowledge, (
         *on_references,
@@ -191,6 +195,7 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         *on_cell_fit,
         *on_hazard_ratios,
         *on_ihc_cutoffs,
+        *on_landmarks,
     )
 
 
@@ -230,6 +235,7 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
         *((item.id, item.where) for item in knowledge.cell_fit.points.values()),
         *((item.id, item.where) for item in knowledge.hazard_ratios.values()),
         *((item.id, item.where) for item in knowledge.ihc_cutoffs.values()),
+        *((item.id, item.where) for item in knowledge.landmarks.values()),
     ]
     for identity, where in wheres:
         if identity in first:
