@@ -201,6 +201,31 @@ def test_every_patient_has_one_best_response(operated):
     assert set(best["AVALC"]) <= {"CR", "PR", "SD", "PD", "NED", "NE"}
 
 
+def test_nothing_is_seen_of_a_patient_after_loss_to_follow_up(tmp_path):
+    canonical = read_protocol("neoadjuvant_cross").canonical()
+    changes = {
+        "population": {"setting": "resectable_escc", "patients_per_ratio_unit": 4},
+        "uncertainty": {"draws": 0},
+        # Half are lost within a season.
+        "enrolment": {"dropout_per_year": 3.0},
+        "horizon_day": 200.0,
+    }
+    trial = run_trial(Protocol.model_validate({**canonical, **changes}), out=tmp_path / "lost")
+    last_day = trial.adtte.query("PARAMCD == 'OS'").set_index("USUBJID")["AVAL"]
+    lost = (trial.adtte.query("PARAMCD == 'OS'")["EVNTDESC"] == "Lost to follow-up").sum()
+    assert lost > 2
+    for name in ("adtr", "adrs", "adpath"):
+        rows = trial.table(name)
+        assert (rows["ADY"] <= rows["USUBJID"].map(last_day)).all()
+    # Whoever responded best so did at a visit that was seen.
+    adrs = trial.table("adrs")
+    best = adrs[adrs["PARAMCD"] == "BESTRESP"].set_index("USUBJID")["AVALC"]
+    seen = adrs[(adrs["PARAMCD"] == "OVRLRESP") & (adrs["ADY"] > 0)].groupby("USUBJID")["AVALC"]
+    for who, response in best[best.isin(["CR", "PR", "PD"])].items():
+        assert response in set(seen.get_group(who))
+    assert set(best[~best.index.isin(seen.groups)]) <= {"NE"}
+
+
 def test_a_cohort_of_the_wrong_size_is_refused_and_nothing_is_written(tmp_path):
     cohort = eligible(4, 5)
     with pytest.raises(UserInputError, match="4 patients, the protocol asks for 9"):

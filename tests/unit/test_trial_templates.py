@@ -6,7 +6,7 @@ from cli_support import command_of
 from cxaxis.core.errors import UserInputError
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.trial.protocol import read_protocol
-from cxaxis.trial.templates import TEMPLATES, agents, template_text
+from cxaxis.trial.templates import TEMPLATES, _last_day, agents, template_text
 
 
 @pytest.fixture
@@ -80,3 +80,10 @@ def test_the_command_writes_a_file_once(command, tmp_path, monkeypatch):
     assert path.read_text() == "mine"
     assert command(*words, "--out", "other.yaml").code == 0
     assert command("trial", "check", "other.yaml").out.endswith("no findings.\nNot sealed.\n")
+
+
+def test_the_dose_window_told_counts_the_weekends_that_are_left_out():
+    crt = DRUGS["radiotherapy"].regimens["definitive_50_4_gy"]
+    assert crt.weekdays_only
+    # 28 fractions from a Monday end on the Wednesday of the sixth week.
+    assert _last_day(crt) - crt.duration_day == 37.0

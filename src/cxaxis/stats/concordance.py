@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
 from cxaxis.stats.bootstrap import BootstrapInterval, paired_bootstrap
+from cxaxis.stats.checks import checked_durations, checked_labels
 from cxaxis.stats.stratified import CoxModel, stratified_cox
-from cxaxis.stats.survival import _checked, _checked_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def concordance(duration_day: ArrayLike, event: ArrayLike, risk: ArrayLike) -> f
     ModelValueError
         If the data are unusable or no pair can be compared.
     """
-    duration, happened = _checked(duration_day, event)
+    duration, happened = checked_durations(duration_day, event)
     found = _c_index(duration, happened, _checked_score(risk, len(duration)))
     if np.isnan(found):
         msg = "no two patients can be compared: nobody had the event before another's last day."
@@ -102,9 +102,9 @@ def concordance_with_stage(
     ModelValueError
         If the data are unusable or a Cox model has no maximum.
     """
-    duration, happened = _checked(duration_day, event)
+    duration, happened = checked_durations(duration_day, event)
     values = _checked_score(score, len(duration))
-    labels = _checked_labels(stage, len(duration), "stage")
+    labels = checked_labels(stage, len(duration), "stage")
     names = np.unique(labels)
     if len(names) < 2 or values.min() == values.max():
         msg = "concordance with stage needs two stages or more, and scores that differ."

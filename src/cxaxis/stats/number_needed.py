@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
 from cxaxis.stats.bootstrap import paired_bootstrap
-from cxaxis.stats.survival import _checked, kaplan_meier
+from cxaxis.stats.checks import checked_durations
+from cxaxis.stats.survival import kaplan_meier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +105,8 @@ def number_needed_to_treat(
         the replicates.
     """
     sides = [
-        _checked(control_duration_day, control_event),
-        _checked(treated_duration_day, treated_event),
+        checked_durations(control_duration_day, control_event),
+        checked_durations(treated_duration_day, treated_event),
     ]
     if not (np.isfinite(landmark_day) and landmark_day > 0):
         msg = f"landmark_day must be positive, got {landmark_day!r}."

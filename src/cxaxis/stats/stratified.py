@@ -19,13 +19,8 @@ from scipy.stats import chi2
 
 from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
-from cxaxis.stats.survival import (
-    _FIT_OPTIONS,
-    LogRank,
-    _checked,
-    _checked_labels,
-    _checked_level,
-)
+from cxaxis.stats.checks import checked_durations, checked_labels, checked_level
+from cxaxis.stats.survival import FIT_OPTIONS, LogRank
 
 EFRON: Final = "efron"
 # A log hazard ratio beyond this, per unit of a covariate scaled to unit spread, means that the
@@ -148,8 +143,8 @@ def stratified_cox(
             f"alone. Leave ties out or write ties={EFRON!r}."
         )
         raise ModelValueError(msg)
-    duration, happened = _checked(duration_day, event)
-    alpha = 1.0 - _checked_level(level)
+    duration, happened = checked_durations(duration_day, event)
+    alpha = 1.0 - checked_level(level)
     values = _covariate_table(covariates, len(duration))
     layer = _stratum_codes(strata, len(duration))
     if not happened.any():
@@ -211,8 +206,8 @@ def stratified_log_rank(
         If the data are unusable, there are fewer than two groups, or some group is never at
         risk beside another.
     """
-    duration, happened = _checked(duration_day, event)
-    labels = _checked_labels(group, len(duration), "group")
+    duration, happened = checked_durations(duration_day, event)
+    labels = checked_labels(group, len(duration), "group")
     names, code = np.unique(labels, return_inverse=True)
     if len(names) < 2:
         msg = f"a log-rank test compares two groups or more, got only {names[0]!r}."
@@ -264,7 +259,7 @@ def _informative(duration: FloatArray, happened: BoolArray, code: IntArray) -> b
 def _stratum_codes(strata: ArrayLike | None, length: int) -> IntArray:
     if strata is None:
         return np.zeros(length, dtype=np.int64)
-    labels = _checked_labels(strata, length, "strata")
+    labels = checked_labels(strata, length, "strata")
     return np.asarray(np.unique(labels, return_inverse=True)[1], dtype=np.int64)
 
 
@@ -315,7 +310,7 @@ def _fitted(
                 table,
                 duration_col="\0duration",
                 event_col="\0event",
-                fit_options=_FIT_OPTIONS,
+                fit_options=FIT_OPTIONS,
                 **by,
             )
     except (ConvergenceError, ConvergenceWarning) as err:

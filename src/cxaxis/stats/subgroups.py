@@ -11,14 +11,9 @@ from scipy.stats import chi2
 
 from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
+from cxaxis.stats.checks import checked_durations, checked_flags, checked_labels
 from cxaxis.stats.stratified import CoxModel, crossed, stratified_cox
-from cxaxis.stats.survival import (
-    HazardRatio,
-    _checked,
-    _checked_boolean,
-    _checked_labels,
-    has_finite_hazard_ratio,
-)
+from cxaxis.stats.survival import HazardRatio, has_finite_hazard_ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,18 +95,18 @@ def subgroup_ratios(
     ModelValueError
         If the data are unusable, or there is no factor.
     """
-    duration, happened = _checked(duration_day, event)
-    arm = _checked_boolean(treated, "treated", len(duration))
+    duration, happened = checked_durations(duration_day, event)
+    arm = checked_flags(treated, "treated", len(duration))
     if not factors:
         msg = "subgroups need at least one factor."
         raise ModelValueError(msg)
     layer = np.zeros(len(duration), dtype=np.int64)
     if strata is not None:
-        layer = crossed(_checked_labels(strata, len(duration), "strata"))
+        layer = crossed(checked_labels(strata, len(duration), "strata"))
     return tuple(
         _one_factor(
             name,
-            _checked_labels(labels, len(duration), name),
+            checked_labels(labels, len(duration), name),
             duration=duration,
             happened=happened,
             arm=arm,

@@ -7,7 +7,6 @@ end point was reached; two-sided 95 % intervals unless a level is given.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +17,16 @@ from scipy.stats import norm
 
 from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
+from cxaxis.stats.checks import (
+    checked_durations,
+    checked_flags,
+    checked_labels,
+    checked_level,
+)
 
 _HALF_WITH_ROUNDING = 0.5 + 1e-12
 # The library's own stopping rule leaves errors of 1e-3 in the ratio of very small samples.
-_FIT_OPTIONS = {"precision": 1e-16, "r_precision": 1e-14}
+FIT_OPTIONS = {"precision": 1e-16, "r_precision": 1e-14}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +139,8 @@ def kaplan_meier(
         If events are not boolean, durations are not finite and non-negative, shapes
         differ, there is no patient, or ``times`` descend.
     """
-    duration, happened = _checked(duration_day, event)
-    alpha = 1.0 - _checked_level(level)
+    duration, happened = checked_durations(duration_day, event)
+    alpha = 1.0 - checked_level(level)
     from lifelines import KaplanMeierFitter
 
     fitter = KaplanMeierFitter(alpha=alpha).fit(duration, happened)
@@ -223,7 +228,7 @@ def median_follow_up(duration_day: ArrayLike, event: ArrayLike) -> float | None:
     ModelValueError
         As `kaplan_meier`.
     """
-    duration, happened = _checked(duration_day, event)
+    duration, happened = checked_durations(duration_day, event)
     return median_survival(duration, ~happened).median_day
 
 
@@ -249,8 +254,8 @@ def log_rank(duration_day: ArrayLike, event: ArrayLike, group: ArrayLike) -> Log
     ModelValueError
         If the data are unusable (see `kaplan_meier`) or there are fewer than two groups.
     """
-    duration, happened = _checked(duration_day, event)
-    labels = _checked_labels(group, len(duration), "group")
+    duration, happened = checked_durations(duration_day, event)
+    labels = checked_labels(group, len(duration), "group")
     names, code = np.unique(labels, return_inverse=True)
     if len(names) < 2:
         msg = f"log_rank compares two groups or more, got only {names[0]!r}."
@@ -298,13 +303,13 @@ def cox_hazard_ratio(
         If the data are unusable (see `kaplan_meier`) or the likelihood has no maximum that
         can be found.
     """
-    duration, happened = _checked(duration_day, event)
-    arm = _checked_boolean(treated, "treated", len(duration))
-    alpha = 1.0 - _checked_level(level)
+    duration, happened = checked_durations(duration_day, event)
+    arm = checked_flags(treated, "treated", len(duration))
+    alpha = 1.0 - checked_level(level)
     layer = (
         np.zeros(len(duration), dtype=np.int64)
         if strata is None
-        else np.unique(_checked_labels(strata, len(duration), "strata"), return_inverse=True)[1]
+        else np.unique(checked_labels(strata, len(duration), "strata"), return_inverse=True)[1]
     )
     if not has_finite_hazard_ratio(duration, happened, arm, layer):
         return None
@@ -322,7 +327,7 @@ def cox_hazard_ratio(
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
             fitter.fit(
-                table, duration_col="duration", event_col="event", fit_options=_FIT_OPTIONS, **by
+                table, duration_col="duration", event_col="event", fit_options=FIT_OPTIONS, **by
             )
     except (ConvergenceError, ConvergenceWarning) as err:
         msg = (
@@ -422,44 +427,3 @@ def _first_at_half(time: FloatArray, curve: FloatArray) -> float | None:
 def _since_previous(observed: FloatArray, times: FloatArray) -> IntArray:
     up_to = np.searchsorted(np.sort(observed), times, side="right")
     return np.asarray(np.diff(up_to, prepend=0), dtype=np.int64)
-
-
-def _checked(duration_day: ArrayLike, event: ArrayLike) -> tuple[FloatArray, BoolArray]:
-    duration = np.asarray(duration_day, dtype=np.float64)
-    if duration.ndim != 1 or len(duration) == 0:
-        msg = f"durations must be a non-empty list of days, got shape {duration.shape}."
-        raise ModelValueError(msg)
-    if not np.all(np.isfinite(duration)) or np.any(duration < 0):
-        bad = int(np.flatnonzero(~(np.isfinite(duration) & (duration >= 0)))[0])
-        msg = f"durations must be finite and non-negative days, got {duration[bad]} at row {bad}."
-        raise ModelValueError(msg)
-    return duration, _checked_boolean(event, "event", len(duration))
-
-
-def _checked_boolean(values: ArrayLike, name: str, length: int) -> BoolArray:
-    flags = np.asarray(values)
-    if flags.dtype != np.bool_:
-        msg = (
-            f"{name} must be boolean, got {flags.dtype}. Were durations passed in its place? "
-            "From a CDISC censor flag write `cnsr == 0`."
-        )
-        raise ModelValueError(msg)
-    if flags.shape != (length,):
-        msg = f"{name} has shape {flags.shape}, durations have ({length},); one per patient."
-        raise ModelValueError(msg)
-    return flags
-
-
-def _checked_labels(values: ArrayLike | Sequence[Any], length: int, name: str) -> Any:
-    labels = np.asarray(values)
-    if labels.shape != (length,):
-        msg = f"{name} has shape {labels.shape}, durations have ({length},); one per patient."
-        raise ModelValueError(msg)
-    return labels.astype(str) if labels.dtype == object else labels
-
-
-def _checked_level(level: float) -> float:
-    if not 0.0 < level < 1.0:
-        msg = f"level must lie strictly between 0 and 1, got {level!r}."
-        raise ModelValueError(msg)
-    return level

@@ -27,11 +27,20 @@ PER_MICROLITRE: Final = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class PoolBlock:
-    """A block of patients under one arm, with the arm that each was allocated to."""
+    """A block of patients under one arm.
+
+    Attributes
+    ----------
+    allocated_here
+        Whether each was allocated to this arm.
+    last_day
+        Last day of each one's follow-up: what comes later the trial does not see.
+    """
 
     plan: ArmPlan
     cohort: Cohort
     allocated_here: tuple[bool, ...]
+    last_day: tuple[float, ...]
 
 
 def block_tables(
@@ -48,11 +57,12 @@ def block_tables(
     )
     here = np.flatnonzero(block.allocated_here)
     labels = np.array(block.cohort.labels)
+    last_day = np.array(block.last_day)
     return {
         "pool": _pool_rows(labels, block.plan.id, course),
         "outcome": _outcome_rows(labels, block.plan.id, course),
-        **_visit_rows(labels, here, block.plan.id, course),
-        **_path_rows(labels, here, block.plan.id, course),
+        **_visit_rows(labels, here, last_day, block.plan.id, course),
+        **_path_rows(labels, here, last_day, block.plan.id, course),
         **_pharmacology_rows(labels, here, block.plan, course),
     }
 
@@ -130,12 +140,12 @@ def _long(
 
 
 def _visit_rows(
-    labels: np.ndarray, here: np.ndarray, arm: str, course: ArmCourse
+    labels: np.ndarray, here: np.ndarray, last_day: FloatArray, arm: str, course: ArmCourse
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     visits = course.schedule.visits_day
-    came = visits[None, :] <= course.event_day["OS"][:, None]
+    came = visits[None, :] <= np.minimum(course.event_day["OS"], last_day)[:, None]
     came &= ~_failed(course)[:, None]
     sum_mm, response = _seen(course.course)
     best = best_overall_response(response, visits, alive=came & _before_surgery(course.course))
@@ -180,14 +190,15 @@ def _seen(course: Course) -> tuple[FloatArray, np.ndarray]:
 
 
 def _path_rows(
-    labels: np.ndarray, here: np.ndarray, arm: str, course: ArmCourse
+    labels: np.ndarray, here: np.ndarray, last_day: FloatArray, arm: str, course: ArmCourse
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
     found = course.resection
     if found is None:
         return {"adpath": empty_frame(ADPATH)}
-    done = here[found.surgery.operated[here] & ~_failed(course)[here]]
+    seen = found.surgery.operated & (found.surgery.day <= last_day) & ~_failed(course)
+    done = here[seen[here]]
     report = found.specimen
     return {
         "adpath": pd.DataFrame(

@@ -19,6 +19,7 @@ from cxaxis.models.build import Model, build
 from cxaxis.models.wiring import PATIENT_WIRINGS, wiring_from
 from cxaxis.patient.course import PATIENT_TOLERANCES
 from cxaxis.runs.blocks import Block, BlockStore, blocks_of
+from cxaxis.trial.analysis import follow_up
 from cxaxis.trial.block_rows import PoolBlock, block_tables
 from cxaxis.trial.pool import ArmPlan, Schedule, schedule_of
 from cxaxis.trial.protocol import Protocol, arm_regimens
@@ -115,6 +116,7 @@ def run_job(job: Job) -> str:
 def pool_jobs(setup: Setup, cohort: Cohort, arms: IntArray, store: BlockStore) -> list[Job]:
     """Return the blocks of the pool: every patient under every arm."""
     jobs = []
+    _, last_day, _ = follow_up(setup.protocol, cohort)
     for index, plan in enumerate(setup.plans):
         for block in blocks_of(plan.id, len(cohort)):
             part = np.arange(block.start, block.stop)
@@ -122,6 +124,7 @@ def pool_jobs(setup: Setup, cohort: Cohort, arms: IntArray, store: BlockStore) -
                 plan=plan,
                 cohort=cohort.rows(part),
                 allocated_here=tuple(bool(arms[i] == index) for i in part),
+                last_day=tuple(last_day[part].tolist()),
             )
             jobs.append(
                 Job(

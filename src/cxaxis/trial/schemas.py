@@ -131,14 +131,14 @@ def _visit_table(name: str, meaning: str, *columns: Column, version: int = 1) ->
 
 ADTR: Final = _visit_table(
     "adtr",
-    "Tumour burden at visits while alive, allocated arm",
+    "Tumour burden at visits while alive and followed, allocated arm",
     PARAMCD,
     _column("AVAL", "float64", "mm", "Sum of the target lesions by RECIST 1.1, as measured"),
     version=2,
 )
 ADRS: Final = _visit_table(
     "adrs",
-    "Response at visits while alive, and the best of them, allocated arm",
+    "Response at visits while alive and followed, and the best of them, allocated arm",
     PARAMCD,
     _column(
         "AVALC",

@@ -149,7 +149,7 @@ def _content(template: Template, drug: Drug, regimen: str) -> dict[str, Any]:
 
 
 def _last_day(regimen: Regimen) -> float:
-    return regimen.start_day + (regimen.n_doses - 1) * regimen.every_day + regimen.duration_day
+    return regimen.dose_days()[-1] + regimen.duration_day
 
 
 def _head(command: str, drug: Drug, regimen: str) -> str:
