@@ -1,0 +1,102 @@
+"""A synthetic pool whose truth is known: logits are quadratic in a few unit deviations."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+from scipy.special import expit
+
+from cxaxis.core.streams import rng_for
+from cxaxis.inference.outcome_emulator import fit_emulator
+from cxaxis.inference.outcome_likelihood import Observed, outcome_problem
+from cxaxis.inference.outcome_posterior import Sampling, cases_of, sample
+
+PARAMETERS = ("a", "b", "c", "d", "e")
+FITTED = ("a", "b")
+LANDMARKS = ("one", "two", "three")
+
+
+def true_logits(z):
+    """Return the logits behind the synthetic shares, shape (n, 3)."""
+    return np.stack(
+        [
+            0.3 + 0.8 * z[:, 0] + 0.3 * z[:, 0] ** 2 + 0.5 * z[:, 2],
+            -0.5 + 0.7 * z[:, 1] - 0.4 * z[:, 0] * z[:, 1],
+            0.1 + 0.6 * z[:, 0] - 0.6 * z[:, 1] + 0.2 * z[:, 2] * z[:, 0],
+        ],
+        axis=1,
+    )
+
+
+def synthetic_pool(n=400, n_patient=0):
+    """Return unit deviations, shares and their errors; without patients there is no noise."""
+    rng = rng_for(5, "synthetic pool", n, n_patient)
+    z = rng.standard_normal((n, len(PARAMETERS)))
+    share = expit(true_logits(z))
+    error = np.zeros_like(share)
+    if n_patient:
+        error = np.sqrt(share * (1 - share) / n_patient)
+        share = rng.binomial(n_patient, share) / n_patient
+    return z, share, error
+
+
+def synthetic_emulator(n=400, n_patient=0, n_other=1):
+    """Return the emulator of that pool."""
+    z, share, error = synthetic_pool(n, n_patient)
+    return fit_emulator(
+        z,
+        share,
+        error,
+        parameter_ids=PARAMETERS,
+        landmark_ids=LANDMARKS,
+        fitted_ids=FITTED,
+        n_other=n_other,
+    )
+
+
+OBSERVED = (
+    Observed(
+        id="one", study="s1", n=100, share=0.7, good=True, family="survival", covariates=(0.5,)
+    ),
+    Observed(
+        id="two", study="s1", n=150, share=0.4, good=False, family="survival", covariates=(0.5,)
+    ),
+    Observed(
+        id="three", study="s2", n=80, share=0.5, good=True, family="response", covariates=(-0.5,)
+    ),
+)
+
+
+def synthetic_problem(observed=OBSERVED):
+    """Return the fit of three landmarks of two studies."""
+    return outcome_problem(synthetic_emulator(n=800, n_patient=50), observed)
+
+
+def sampled(n_chain, seed, blind):
+    """Return fitted parameters and spreads drawn, and the divergent steps.
+
+    All chains are given the same value of the other parameter.
+    """
+    problem = synthetic_problem()
+    left_out = np.full((n_chain, 3), blind)
+    chains = sample(
+        problem,
+        cases_of(problem, np.full((n_chain, 1), 0.5), left_out=left_out),
+        seed=seed,
+        settings=Sampling(n_adapt=500, n_warm=100, n_keep=40),
+    )
+    parts = chains.parts(problem)
+    return (
+        parts.fitted.reshape(-1, 2),
+        np.exp(parts.log_spread).ravel(),
+        float(chains.divergent.sum()) / (n_chain * 160),
+    )
+
+
+def in_a_process(function, *arguments):
+    """Return what a function of this file gives in a process of its own.
+
+    JAX draws from numpy's global random state when it is imported, which tests forbid.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
