@@ -69,7 +69,8 @@ def same_patients(one, other):
         a, b = one.indices.index(index), other.indices.index(index)
         assert np.array_equal(one.table.values[a], other.table.values[b])
         for name, values in one.covariates.items():
-            assert values[a] == other.covariates[name][b], name
+            same = [np.asarray(values)[a : a + 1], np.asarray(other.covariates[name])[b : b + 1]]
+            np.testing.assert_array_equal(*same, err_msg=name)
     return len(shared)
 
 

@@ -26,7 +26,7 @@ def test_a_cohort_is_read_back_as_it_was(stored):
     assert np.array_equal(again.table.values, cohort.table.values)
     assert set(again.covariates) == set(cohort.covariates)
     for name, values in cohort.covariates.items():
-        assert np.array_equal(np.asarray(again.covariates[name]), np.asarray(values)), name
+        np.testing.assert_array_equal(np.asarray(again.covariates[name]), values, err_msg=name)
     assert again.seed == cohort.seed
     assert dict(again.screened) == dict(cohort.screened)
     assert again.theta == dict(cohort.theta)

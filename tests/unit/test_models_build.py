@@ -7,7 +7,7 @@ import libsbml
 import pytest
 
 from cxaxis.cohort.overrides import with_values
-from cxaxis.cohort.sample import COHORT_PARAMETERS
+from cxaxis.cohort.parameter_rows import COHORT_PARAMETERS
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.units import conversion_factor
 from cxaxis.knowledge.drugs import load_drugs

@@ -22,7 +22,7 @@ from cxaxis.claims.ledger import (
     work_of,
 )
 from cxaxis.claims.records import Check, Judgement
-from cxaxis.cohort.sample import COHORT_PARAMETERS
+from cxaxis.cohort.parameter_rows import COHORT_PARAMETERS
 from cxaxis.core.errors import Finding, ModelValueError
 from cxaxis.core.ids import did_you_mean
 from cxaxis.engine.choice import POPULATION

@@ -96,6 +96,7 @@ def _print(cohort: Cohort) -> None:
         "screened": "screened",
         "distant": "with visible distant disease",
         "stage_full": "of a stage that was full",
+        "unfit": "not expected to live long enough",
         "failed": "failed in simulation",
     }
     out = ", ".join(f"{count} {told.get(name, name)}" for name, count in cohort.screened.items())

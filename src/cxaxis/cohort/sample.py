@@ -25,6 +25,7 @@ from cxaxis.cohort.population import (
     patient_values,
 )
 from cxaxis.cohort.settings import (
+    LEAST_LIFE_EXPECTANCY_DAY,
     LOCALLY_ADVANCED,
     SETTINGS,
     Setting,
@@ -40,7 +41,7 @@ from cxaxis.engine.protocol import Engine, ParameterTable, Tolerances
 from cxaxis.knowledge.parameters import Parameter, load_parameters
 from cxaxis.models.build import Model, build
 from cxaxis.patient.course import AGGREGATES, DISTANT_SLOTS, Diagnosis, to_diagnosis
-from cxaxis.patient.grafts import XENOGRAFT_PARAMETERS
+from cxaxis.patient.outlook import life_expectancy_day
 from cxaxis.patient.readouts import VISIBLE_MM, cells_of_diameter, diameter_mm
 
 if TYPE_CHECKING:
@@ -52,53 +53,6 @@ BLOCK = 64
 MINUTES_PER_DAY = 1440.0
 # Distant disease at diagnosis is rare in some draws; below one in a hundred a draw is no ESCC.
 MOST_SCREENED_PER_PATIENT: Final = 100
-
-# Rows of parameters.tsv that the cohort uses and no model does.
-COHORT_PARAMETERS: Final = (
-    "share_male",
-    "body_height",
-    "share_t2",
-    "share_t3",
-    "diameter_t2",
-    "diameter_t3",
-    "diameter_t4",
-    "node_visible_diameter",
-    "share_stage_ii",
-    "share_stage_iii",
-    "ihc_cxcr4_noise",
-    "recist_reading_noise",
-    "node_short_axis_at_rest",
-    "pathology_sampled_share",
-    "node_sections_routine",
-    "node_sections_cytokeratin",
-    "nodes_examined",
-    "marrow_sampled_share",
-    "ihc_cxcr4_weak",
-    "ihc_cxcl12_weak",
-    "ihc_grade_step",
-    "ihc_cell_scatter",
-    "t_cell_share_of_leukocytes",
-    "b_cell_share_of_leukocytes",
-    "bulk_cxcr4_t_cells",
-    "bulk_cxcr4_b_cells",
-    "bulk_cxcr4_myeloid",
-    "bulk_leukocyte_message",
-    "leukocytes_per_tumour_cell",
-    "bulk_other_cells",
-    "bulk_sampling_noise",
-    "bulk_reading_noise",
-    "single_cell_reads_cxcr4",
-    "cxcl12_molar_mass",
-    "serum_assay_noise",
-    "captured_cxcl12_recovery",
-    "cd34_counted_volume",
-    *XENOGRAFT_PARAMETERS,
-    "apheresis_blood_volumes",
-    "apheresis_efficiency",
-    "blood_volume_per_weight",
-    "marrow_reserve_lymphoma",
-    "marrow_reserve_myeloma",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +67,8 @@ class Cohort:
         ``Diagnosis.patients`` of the eligible, one row per patient.
     covariates
         One row per patient: ``age_year, sex, weight_kg, height_cm, crcl_mL_min, t, n, stage,
-        cxcr4_per_cell, diameter_mm, occult_metastases, days_from_inception, death_draw``; the
+        cxcr4_per_cell, diameter_mm, occult_metastases, days_from_inception, death_draw,
+        life_expectancy_day`` (see `screen`); the
         assays of `Laboratory.at_diagnosis`, and each published cut-off's call of the stains:
         ``cxcr4_ihc`` and those of `cxaxis.cohort.staging.stain_cutoffs`.
     screened
@@ -170,6 +125,13 @@ class Candidates:
     covariates: Mapping[str, Any]
     stage: np.ndarray
 
+    def unfit(self, setting: Setting) -> BoolArray:
+        """Return who is not expected to live as long as the setting asks, ``(n_patient,)``."""
+        least = LEAST_LIFE_EXPECTANCY_DAY.get(setting)
+        if least is None:
+            return np.zeros(len(self.indices), dtype=bool)
+        return np.asarray(~(self.covariates["life_expectancy_day"] >= least))
+
 
 def _choice(shares: Sequence[float], patients: Sequence[int], seed: int, what: str) -> np.ndarray:
     edges = np.cumsum(shares)
@@ -186,6 +148,7 @@ def screen(
     *,
     seed: int,
     tolerances: Tolerances | None = None,
+    setting: Setting = LOCALLY_ADVANCED,
 ) -> Candidates:
     """Draw patients, follow them untreated to diagnosis and stage them.
 
@@ -194,6 +157,9 @@ def screen(
     patients
         Indices; the result of a patient depends on its index and the seed alone, but for stains
         told high or low: the cut-offs are those of these patients.
+    setting
+        Where it asks for an expected survival, `life_expectancy_day` is found for patients of its
+        stages; it is not a number for all others.
     """
 
     def drawn(name: str) -> FloatArray:
@@ -248,6 +214,13 @@ def screen(
     failed = np.array([o.outcome.is_failure for o in diagnosis.outcomes])
     stage = np.where(failed, "failed", stage_group(t, n_visible, m_visible))
     calls = stain_calls(covariates, _stains_of(covariates, ~failed))
+    outlook = np.full(len(patients), np.nan)
+    if setting in LEAST_LIFE_EXPECTANCY_DAY:
+        asked = np.flatnonzero(np.isin(stage, SETTINGS[setting]))
+        outlook[asked] = life_expectancy_day(
+            model, diagnosis.patients.rows(asked), engine, tolerances=tolerances
+        )
+    covariates["life_expectancy_day"] = outlook
     return Candidates(
         indices=tuple(patients),
         diagnosis=diagnosis,
@@ -264,16 +237,23 @@ class ScreeningError(CxaxisError):
     """The population does not yield enough eligible patients."""
 
 
+def _unfit_of(setting: Setting) -> tuple[str, ...]:
+    """Return the name under which patients not expected to live long enough are counted."""
+    return ("unfit",) if setting in LEAST_LIFE_EXPECTANCY_DAY else ()
+
+
 def _enrol(
     blocks: Iterator[Candidates], n: int, theta: Theta, setting: Setting
 ) -> tuple[list[Any], dict[str, int]]:
     """Take candidates in index order until every stage is full."""
     quotas = stage_quotas(n, theta, setting)
     left = dict(quotas)
-    screened = {"screened": 0, "distant": 0, "other_stage": 0, "stage_full": 0, "failed": 0}
+    reasons = ("screened", "distant", "other_stage", "stage_full", "failed", *_unfit_of(setting))
+    screened = dict.fromkeys(reasons, 0)
     taken: list[tuple[Candidates, list[int]]] = []
     for block in blocks:
         chosen = []
+        unfit = block.unfit(setting)
         for position, stage in enumerate(block.stage):
             if not any(left.values()):
                 break
@@ -282,6 +262,8 @@ def _enrol(
                 screened["failed"] += 1
             elif stage not in left:
                 screened["distant" if stage == "IVB" else "other_stage"] += 1
+            elif unfit[position]:
+                screened["unfit"] += 1
             elif left[stage] == 0:
                 screened["stage_full"] += 1
             else:
@@ -332,6 +314,7 @@ class _ScreenTask:
     theta: Theta
     start: int
     seed: int
+    setting: Setting
     tolerances: Tolerances | None
     engine: str
 
@@ -344,6 +327,7 @@ class _ScreenTask:
             engine_named(self.engine),
             seed=self.seed,
             tolerances=self.tolerances,
+            setting=self.setting,
         )
 
 
@@ -427,6 +411,7 @@ def sample_cohort(
             theta=population,
             start=start,
             seed=seed,
+            setting=setting,
             tolerances=tolerances,
             engine=engine,
         )
@@ -459,7 +444,7 @@ def sample_eligible(
         If too few of the patients screened are eligible.
     """
     taken: list[tuple[Candidates, list[int]]] = []
-    screened = {"screened": 0, "distant": 0, "failed": 0}
+    screened = dict.fromkeys(("screened", "distant", "failed", *_unfit_of(setting)), 0)
     found = 0
     size = max(4, n)
     solver = engine_named(engine)
@@ -472,12 +457,16 @@ def sample_eligible(
             solver,
             seed=seed,
             tolerances=tolerances,
+            setting=setting,
         )
         eligible_here = np.isin(block.stage, SETTINGS[setting])
-        eligible = np.flatnonzero(eligible_here)[: n - found]
+        unfit = eligible_here & block.unfit(setting)
+        eligible = np.flatnonzero(eligible_here & ~unfit)[: n - found]
         screened["screened"] += size
         screened["distant"] += int((~eligible_here & (block.stage == "IVB")).sum())
         screened["failed"] += int((block.stage == "failed").sum())
+        if "unfit" in screened:
+            screened["unfit"] += int(unfit.sum())
         taken.append((block, eligible.tolist()))
         found += len(eligible)
         if found == n:

@@ -22,6 +22,11 @@ SETTINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Clinical stages of each setting."""
+LEAST_LIFE_EXPECTANCY_DAY: Final[Mapping[str, float]] = MappingProxyType(
+    # First-line trials of advanced disease enrol those expected to live 12 weeks or longer.
+    {"metastatic_escc": 84.0}
+)
+"""Days that a patient of a setting must be expected to live untreated; others are not enrolled."""
 STAGES: Final = SETTINGS[LOCALLY_ADVANCED]
 
 

@@ -34,6 +34,8 @@ ABOUT_NAME: Final = "cohort.json"
 MOST_PATIENTS: Final = 1_000_000
 _PREFIX: Final = "value_"
 _KINDS: Final[dict[str, ColumnType]] = {"f": "float64", "i": "int64", "U": "string", "b": "bool"}
+# Found only where the setting asks for it.
+_MAY_LACK: Final = ("life_expectancy_day",)
 _UNITS: Final = {
     "age_year": "year",
     "weight_kg": "kg",
@@ -42,6 +44,7 @@ _UNITS: Final = {
     "serum_cxcl12_ng_per_mL": "ng/mL",
     "diameter_mm": "mm",
     "days_from_inception": "day",
+    "life_expectancy_day": "day",
 }
 
 
@@ -65,7 +68,11 @@ def _schema(cohort: Cohort) -> TableSchema:
         kind = _KINDS[np.asarray(values).dtype.kind]
         columns.append(
             Column(
-                name=name, type=kind, unit=_UNITS.get(name, ""), meaning="Covariate at diagnosis"
+                name=name,
+                type=kind,
+                unit=_UNITS.get(name, ""),
+                meaning="Covariate at diagnosis",
+                nullable=name in _MAY_LACK,
             )
         )
     for name in cohort.table.names:
