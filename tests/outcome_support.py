@@ -7,6 +7,13 @@ import numpy as np
 from scipy.special import expit
 
 from cxaxis.core.streams import rng_for
+from cxaxis.inference.outcome_checks import (
+    compared,
+    learned,
+    left_out_studies,
+    predictive,
+    rank_tests,
+)
 from cxaxis.inference.outcome_emulator import fit_emulator
 from cxaxis.inference.outcome_likelihood import Observed, outcome_problem
 from cxaxis.inference.outcome_posterior import Sampling, cases_of, sample
@@ -56,13 +63,19 @@ def synthetic_emulator(n=400, n_patient=0, n_other=1):
 
 OBSERVED = (
     Observed(
-        id="one", study="s1", n=100, share=0.7, good=True, family="survival", covariates=(0.5,)
+        id="one", study="s1", n=100, share=0.7, good=True, family="survival", covariates=(0.5, 0.0)
     ),
     Observed(
-        id="two", study="s1", n=150, share=0.4, good=False, family="survival", covariates=(0.5,)
+        id="two", study="s1", n=150, share=0.4, good=False, family="survival", covariates=(0.5, 0.0)
     ),
     Observed(
-        id="three", study="s2", n=80, share=0.5, good=True, family="response", covariates=(-0.5,)
+        id="three",
+        study="s2",
+        n=80,
+        share=0.5,
+        good=True,
+        family="response",
+        covariates=(-0.5, 1.0),
     ),
 )
 
@@ -100,3 +113,17 @@ def in_a_process(function, *arguments):
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
+
+
+def check_results(n_chain, seed):
+    """Return what the checks say of the synthetic fit."""
+    problem = synthetic_problem()
+    other = rng_for(seed, "others").standard_normal((n_chain, 1))
+    quick = Sampling(n_adapt=400, n_warm=80, n_keep=31, thin=3)
+    chains = sample(problem, cases_of(problem, other), seed=seed, settings=quick)
+    return (
+        learned(problem, chains),
+        rank_tests(problem, other, seed=seed, settings=quick),
+        left_out_studies(problem, other[:40], seed=seed, settings=quick),
+        compared(OBSERVED, predictive(problem, chains, other, OBSERVED, seed=seed), seed=seed),
+    )

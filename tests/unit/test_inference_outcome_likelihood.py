@@ -14,7 +14,7 @@ from cxaxis.inference.outcome_likelihood import (
     unpacked,
 )
 from cxaxis.inference.outcome_posterior import cases_of, prior_places
-from outcome_support import OBSERVED, synthetic_emulator, synthetic_problem
+from outcome_support import synthetic_emulator, synthetic_problem
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_better_study_does_better_in_good_and_bad_outcomes(problem):
 def test_the_parts_fill_the_vector(problem):
     parts = unpacked(problem, np.zeros((4, problem.size)))
     sizes = (parts.fitted, parts.effects, parts.drifts, parts.errors)
-    assert [part.shape[1] for part in sizes] == [2, 2, 1, 3]
+    assert [part.shape[1] for part in sizes] == [2, 2, 2, 3]
     assert 1 + sum(part.shape[1] for part in sizes) == problem.size
 
 
@@ -88,9 +88,3 @@ def test_impossible_landmarks_are_named(changed, message):
     known = {"id": "one", "study": "s", "n": 10.0, "share": 0.5, "good": True}
     with pytest.raises(ModelValueError, match=message):
         outcome_problem(synthetic_emulator(), [Observed(**{**known, **changed}, family="survival")])
-
-
-def test_covariates_must_be_the_same(problem):
-    bare = Observed(id="three", study="s", n=10.0, share=0.5, good=True, family="survival")
-    with pytest.raises(ModelValueError, match="same covariates"):
-        outcome_problem(problem.emulator, [OBSERVED[0], bare])

@@ -8,8 +8,8 @@ For landmark ``l`` of a study, with ``n`` patients of whom ``k`` had the outcome
 `z` are the fitted parameters and `omega` those that keep their prior, as unit deviations. ``way``
 is 1 for an outcome that is good and -1 for one that is bad, so that a study with fitter patients
 does better in all. A study has one effect on survival, shared by its arms, and one on response,
-standard normal; their ``spread`` is shared and half-normal with scale `STUDY_SCALE`. Covariates
-of the study, such as its year, drift with a slope of prior standard deviation `DRIFT_SD`. The
+standard normal; their ``spread`` is shared and half-normal with scale `STUDY_SCALE`. The
+covariates of a study (`COVARIATES`) drift with slopes of prior standard deviation `DRIFT_SD`. The
 error of the emulator is normal with the covariance that cross-validation gave it. Where the share
 was read off a Kaplan-Meier curve, ``n`` is the number that gives the curve's own standard error.
 """
@@ -29,8 +29,12 @@ from cxaxis.inference.outcome_emulator import OutcomeEmulator
 
 #: Scale of the half-normal prior of the spread of study effects, logit units.
 STUDY_SCALE: Final = 0.5
-#: Prior standard deviation of the slope of a covariate's drift, logit units per unit of it.
-DRIFT_SD: Final = 0.2
+#: Decades from `REFERENCE_YEAR` to the report of a study, and by how many steps the stages of its
+#: patients are later than those of the model's arm.
+COVARIATES: Final = ("era", "stage")
+#: Prior standard deviations of their slopes, logit units per unit of the covariate.
+DRIFT_SD: Final = (0.2, 0.5)
+REFERENCE_YEAR: Final = 2018
 
 Family = Literal["survival", "response"]
 
@@ -52,7 +56,7 @@ class Observed:
     family
         Which effect of the study it shares.
     covariates
-        Deviations of the study's covariates from their reference, in the covariate's unit.
+        Of the study, see `COVARIATES`; 0 is the model's own.
     """
 
     id: str
@@ -61,7 +65,7 @@ class Observed:
     share: float
     good: bool
     family: Family
-    covariates: tuple[float, ...] = ()
+    covariates: tuple[float, float] = (0.0, 0.0)
 
     @property
     def way(self) -> float:
@@ -108,7 +112,7 @@ class OutcomeProblem:
     @property
     def size(self) -> int:
         """Unknowns: parameters, log spread, study effects, drifts and errors."""
-        return self.n_fitted + 1 + sum(self.drift.shape) + len(self.effects)
+        return self.n_fitted + 1 + len(self.effects) + len(COVARIATES) + len(self.observed)
 
     @property
     def counts(self) -> FloatArray:
@@ -138,8 +142,7 @@ def outcome_problem(emulator: OutcomeEmulator, observed: Sequence[Observed]) -> 
     Raises
     ------
     ModelValueError
-        If there is no landmark, one is not in the emulator, its numbers are impossible, or
-        covariates differ in number.
+        If there is no landmark, one is not in the emulator, or its numbers are impossible.
     """
     place = {name: k for k, name in enumerate(emulator.landmark_ids)}
     bad = [
@@ -152,31 +155,35 @@ def outcome_problem(emulator: OutcomeEmulator, observed: Sequence[Observed]) -> 
             f"these landmarks cannot be fitted: {', '.join(bad)}." if bad else "nothing to fit to."
         )
         raise ModelValueError(msg)
-    if len({len(item.covariates) for item in observed}) > 1:
-        msg = "every landmark needs the same covariates."
-        raise ModelValueError(msg)
     rows = tuple(place[item.id] for item in observed)
     effects = tuple(sorted({(item.study, item.family) for item in observed}))
     design = np.zeros((len(observed), len(effects)))
     for k, item in enumerate(observed):
         design[k, effects.index((item.study, item.family))] = item.way
-    drift = np.array([[item.way * DRIFT_SD * x for x in item.covariates] for item in observed])
     return OutcomeProblem(
         emulator=emulator,
         observed=tuple(observed),
         rows=rows,
         effects=effects,
         design=design,
-        drift=drift.reshape(len(observed), -1),
+        drift=drift_of(observed),
         error_root=np.asarray(
             np.linalg.cholesky(emulator.error_covariance[np.ix_(rows, rows)]), dtype=np.float64
         ),
     )
 
 
+def drift_of(observed: Sequence[Observed]) -> FloatArray:
+    """Return ``way`` times covariate times the slope's prior standard deviation.
+
+    Shape ``(n_landmark, n_covariate)``.
+    """
+    return np.array([item.way * np.multiply(DRIFT_SD, item.covariates) for item in observed])
+
+
 def unpacked(problem: OutcomeProblem, place: Any) -> Unknowns:
     """Return the parts of a vector of unknowns, shape ``(..., size)``."""
-    ends = np.cumsum([problem.n_fitted, 1, len(problem.effects), problem.drift.shape[1]])
+    ends = np.cumsum([problem.n_fitted, 1, len(problem.effects), len(COVARIATES)])
     a, b, c, d = (int(end) for end in ends)
     return Unknowns(
         fitted=place[..., :a],
