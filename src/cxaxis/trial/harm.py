@@ -8,8 +8,7 @@ what comes of it is counterfactual. Nothing makes an agent help.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,21 +19,25 @@ from cxaxis.cohort.sample import ScreeningError, sample_eligible
 from cxaxis.cohort.settings import LOCALLY_ADVANCED
 from cxaxis.core.arrays import BoolArray, FloatArray
 from cxaxis.core.streams import SEED_LIMIT, rng_for
-from cxaxis.knowledge.parameters import Parameter, load_parameters
-from cxaxis.models.build import Model, build
-from cxaxis.models.wiring import PATIENT_WIRINGS, Wiring, switches_of, wiring_from
+from cxaxis.knowledge.parameters import load_parameters
+from cxaxis.models.wiring import PATIENT_WIRINGS
 from cxaxis.stats.bootstrap import resampled_patients
 from cxaxis.stats.proportions import exact_proportion
-from cxaxis.trial.harm_plan import HarmPlan, harm_wirings
+from cxaxis.trial.harm_plan import HarmPlan
 from cxaxis.trial.pool import ArmCourse, ArmPlan, simulate_arm
+from cxaxis.trial.rival_mechanisms import (
+    patient_wiring,
+    switch_rows,
+    switch_values,
+    switched_model,
+)
 from cxaxis.trial.sightings import HAZARDS
-from cxaxis.trial.uncertainty import draw_wiring, options_text
+from cxaxis.trial.uncertainty import options_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TREATMENT: Final = "treatment"
-SWITCHES: Final = tuple(switch for name in PATIENT_WIRINGS for switch in switches_of(name))
 #: A ratio this close to 1 is read as no difference.
 NEAR: Final = 0.01
 BOOTSTRAPS: Final = 200
@@ -112,16 +115,15 @@ def harm_rows(plan: HarmPlan, draw: int) -> pd.DataFrame:
     """
     import pandas as pd
 
-    wiring = _wiring(plan, draw)
-    switches = wiring.switches()
-    model, rows = _model(), load_parameters()
+    wiring = patient_wiring(seed=plan.seed, draw=draw, options=plan.options)
+    model, rows = switched_model(), load_parameters()
     drawn = draw_theta(rows, seed=plan.seed, draw=draw)
-    theta = {**drawn, **plan.fixed, **{name: switches[name] for name in SWITCHES}}
+    theta = {**drawn, **plan.fixed, **switch_values(wiring)}
     found: dict[str, tuple[float, float, float, float, int]] = {}
     try:
         cohort = sample_eligible(
             model,
-            {**rows, **_switch_rows()},
+            {**rows, **switch_rows()},
             theta,
             plan.n_patient,
             # New patients in every draw: else all draws would share the luck of a dozen.
@@ -202,37 +204,6 @@ def _compared(
         float(control.whole.deaths[patients].mean()),
         n,
     )
-
-
-def _wiring(plan: HarmPlan, draw: int) -> Wiring:
-    drawn = draw_wiring(harm_wirings(), seed=plan.seed, draw=draw)
-    chosen = {name: getattr(drawn, name) for name in PATIENT_WIRINGS}
-    return wiring_from({**chosen, **plan.options})
-
-
-@cache
-def _model() -> Model:
-    """Return the patient model with the harm switches among what each patient brings.
-
-    One text then serves every draw: reading another takes longer than following a patient.
-    """
-    model = build("patient", load_parameters())
-    own = {name: name for name in SWITCHES}
-    return replace(
-        model,
-        bindings={**model.bindings, **own},
-        factors={**model.factors, **dict.fromkeys(own, 1.0)},
-    )
-
-
-@cache
-def _switch_rows() -> Mapping[str, Parameter]:
-    """Return a row for each switch: the same in all patients of a population."""
-    pattern = load_parameters()["phi"]
-    return {
-        name: replace(pattern, id=name, value=0.0, unit="1", spread=0.0, omega=0.0)
-        for name in SWITCHES
-    }
 
 
 @dataclass(frozen=True, kw_only=True)
