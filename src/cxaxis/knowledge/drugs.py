@@ -8,6 +8,7 @@ known of it in numbers. No model reads those numbers: its own are rows of ``para
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -50,8 +51,18 @@ def load_drugs(
     UserInputError
         With every finding on every file at once.
     """
+    if directory is None and evidence is None:
+        return _shipped()
     known = load_evidence() if evidence is None else evidence
     drugs, findings = read_drugs(directory, evidence=known)
+    raise_on_errors(findings)
+    return drugs
+
+
+@cache
+def _shipped() -> Mapping[str, Drug]:
+    """Return the packaged records: they cannot change, and a report asks for them many times."""
+    drugs, findings = read_drugs(None, evidence=load_evidence())
     raise_on_errors(findings)
     return drugs
 
