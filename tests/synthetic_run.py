@@ -367,7 +367,7 @@ def _parameters() -> pd.DataFrame:
             ("phi", 0.25, "", "linear", 0.29, 0.0, "assumed", "", "causal share, uniform <0, 1>"),
         ],
         columns=["ID", "VALUE", "UNIT", "SCALE", "SPREAD", "OMEGA", "STATUS", "EVIDENCE", "NOTE"],
-    ).assign(SPECIES="human", RELEVANCE=1.0)
+    ).assign(SPECIES="human", RELEVANCE=1.0, WIDENED=lambda rows: rows["SPREAD"])
 
 
 def _schema(name: str, frame: pd.DataFrame) -> TableSchema:

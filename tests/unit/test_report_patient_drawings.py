@@ -11,6 +11,7 @@ from cxaxis.report.patient_drawings import (
     swimmer_drawing,
     waterfall_drawing,
 )
+from cxaxis.report.run_results import results_of
 from cxaxis.report.source import read_trial_run
 from synthetic_run import ARMS, write_run
 
@@ -25,7 +26,7 @@ def _with(run, **tables):
 
 
 def test_every_arm_but_control_has_its_subgroups(run):
-    drawn = subgroup_drawings(run)
+    drawn = subgroup_drawings(run, results_of(run).subgroups)
     assert [item.name for item in drawn] == ["subgroups-0", "subgroups-1"]
     for item, label in zip(drawn, list(ARMS.values())[1:], strict=True):
         assert label in item.svg
@@ -36,14 +37,17 @@ def test_every_arm_but_control_has_its_subgroups(run):
 def test_a_handful_of_events_has_no_subgroups(run):
     adtte = run.tables["adtte"]
     few = adtte.groupby(["TRT01P", "PARAMCD"]).head(9)
-    assert subgroup_drawings(_with(run, adtte=few)) == []
+    found = results_of(_with(run, adtte=few))
+    assert found.subgroups == {}
+    assert sum("subgroups are shown from 20 on" in note for note in found.notes) == 2
 
 
 def test_factors_without_a_column_are_left_out(run):
     adsl = run.tables["adsl"][["USUBJID", "TRT01P", "SEX"]]
-    (first, _) = subgroup_drawings(_with(run, adsl=adsl))
+    (first, _) = subgroup_drawings(run, results_of(_with(run, adsl=adsl)).subgroups)
     assert "Stage" not in first.svg
-    assert subgroup_drawings(_with(run, adsl=adsl[["USUBJID", "TRT01P"]])) == []
+    bare = _with(run, adsl=adsl[["USUBJID", "TRT01P"]])
+    assert results_of(bare).subgroups == {}
 
 
 def test_operations_before_any_second_look_leave_no_waterfall(run):

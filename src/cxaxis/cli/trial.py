@@ -105,13 +105,23 @@ def report(
     run_dir: Annotated[Path, typer.Argument(help="A complete run directory.")],
     output: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option("--output", "-o", help="File or directory; the run directory if omitted."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="New folder for the page and every table; the page alone, in the run directory, "
+            "if omitted.",
+        ),
     ] = None,
 ) -> None:
-    """Write the report of a finished run again."""
+    """Write the report of a finished run: one HTML file, and every table as Parquet and CSV.
+
+    The folder is never overwritten. Columns, units and meanings stand in its data_dictionary.csv.
+    """
+    from cxaxis.report.export import export_report
     from cxaxis.report.page import report as write_report
 
-    typer.echo(write_report(run_dir, output))
+    typer.echo(write_report(run_dir) if output is None else export_report(run_dir, output))
 
 
 def run_with_progress(

@@ -26,9 +26,12 @@ from cxaxis.report import (
     verdict,
     words,
 )
+from cxaxis.report.result_content import result_content
+from cxaxis.report.run_results import results_of
 from cxaxis.report.source import Occupancy, TrialRun, read_trial_run
 from cxaxis.runs.files import write_text_durably
 from cxaxis.stats.proportions import exact_proportion
+from cxaxis.trial.results import TrialResults
 from cxaxis.trial.run import Trial
 
 PAGE_NAME = "report.html"
@@ -74,8 +77,17 @@ def report(run: Trial | Path | str, out: Path | str | None = None) -> Path:
     return target
 
 
-def render(run: TrialRun) -> str:
-    """Return the page of a run as HTML text."""
+def render(run: TrialRun, results: TrialResults | None = None) -> str:
+    """Return the page of a run as HTML text.
+
+    Parameters
+    ----------
+    run
+        The run.
+    results
+        What `results_of` returned for it; worked out if omitted.
+    """
+    found = results_of(run) if results is None else results
     environment = Environment(
         loader=FunctionLoader(_template),
         autoescape=select_autoescape(default=True),
@@ -93,7 +105,7 @@ def render(run: TrialRun) -> str:
         "cell_lines": words.cell_lines,
     }
     environment.globals |= {"ratio": words.ratio}
-    return environment.get_template("report.html").render(_content(run))
+    return environment.get_template("report.html").render(_content(run, found))
 
 
 def _template(name: str) -> str:
@@ -108,7 +120,7 @@ def _target(source: Path, out: Path | str | None) -> Path:
     return target / PAGE_NAME if target.is_dir() or not target.suffix else target
 
 
-def _content(run: TrialRun) -> dict[str, Any]:
+def _content(run: TrialRun, results: TrialResults) -> dict[str, Any]:
     summary, tables = run.summary, run.tables
     return {
         "style": Markup(_template("report.css")),
@@ -137,7 +149,8 @@ def _content(run: TrialRun) -> dict[str, Any]:
         "cd34": drawings.cd34_drawing(run),
         "cd34_rows": readings.cd34_rise(tables["adpd"], summary),
         "burden": drawings.burden_drawing(run),
-        "subgroups": patient_drawings.subgroup_drawings(run),
+        "subgroups": patient_drawings.subgroup_drawings(run, results.subgroups),
+        **result_content(run, results),
         "courses": [
             drawn
             for drawn in (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from matplotlib.figure import Figure
 
 from cxaxis.figures.output import to_svg
@@ -12,30 +14,28 @@ from cxaxis.report.source import TrialRun
 from cxaxis.report.trial_figures import EVENT_WORDS, swimmer_figure, waterfall_figure
 from cxaxis.report.words import p_value
 from cxaxis.trial.patient_courses import best_changes
-from cxaxis.trial.subgroup_effects import baseline_factors, trial_subgroups
-
-_LEAST_EVENTS = 20
+from cxaxis.trial.subgroup_effects import TrialSubgroups
 
 
-def subgroup_drawings(run: TrialRun, *, paramcd: str = "OS") -> list[Drawing]:
-    """Draw the hazard ratios in subgroups, one figure per arm but control.
+def subgroup_drawings(
+    run: TrialRun, subgroups: Mapping[str, TrialSubgroups], *, paramcd: str = "OS"
+) -> list[Drawing]:
+    """Draw the hazard ratios in subgroups, one figure per arm that has them.
 
-    Arms that share fewer than twenty events with control are left out: their subgroups would
-    hold a handful each.
+    Parameters
+    ----------
+    run
+        The run.
+    subgroups
+        By arm; those of `cxaxis.trial.results.TrialResults`.
+    paramcd
+        End point of the subgroups.
     """
-    adsl, adtte = run.tables["adsl"], run.tables["adtte"]
     labels, control = run.summary.labels, run.summary.control
-    factors = baseline_factors(adsl)
-    rows = adtte[(adtte["PARAMCD"] == paramcd) & adtte["EVENT"]]
-    events = rows["TRT01P"].value_counts()
+    others = [name for name in labels if name != control]
     drawn = []
-    for rank, arm in enumerate(name for name in labels if name != control):
-        counts = [int(events.get(name, 0)) for name in (control, arm)]
-        if not factors or min(counts) == 0 or sum(counts) < _LEAST_EVENTS:
-            continue
-        found = trial_subgroups(
-            adsl, adtte, control=control, arm=arm, paramcd=paramcd, factors=factors
-        )
+    for arm, found in subgroups.items():
+        rank = others.index(arm)
         axes = subgroup_forest(
             found.everyone,
             found.factors,

@@ -136,6 +136,21 @@ class SealEntry(_Row):
     replaces: tuple[ReplacedSeal, ...] = ()
 
 
+class LookEntry(_Row):
+    """One interim look, as `cxaxis.trial.interims.Look`."""
+
+    number: int
+    day: FiniteFloat
+    patients: int
+    events: int
+    fraction: FiniteFloat
+    z: FiniteFloat
+    boundary: FiniteFloat | None
+    futility_z: FiniteFloat | None
+    alpha_spent: FiniteFloat
+    decision: str
+
+
 class Summary(_Row):
     """Content of ``summary.json``."""
 
@@ -147,6 +162,7 @@ class Summary(_Row):
     phi: tuple[PhiRatio, ...] = ()
     prior_predictive: tuple[PriorPredictive, ...] = ()
     seal: SealEntry | None = None
+    interim_looks: tuple[LookEntry, ...] = ()
 
     @property
     def control_arm(self) -> ArmSummary:
