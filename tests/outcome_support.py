@@ -1,10 +1,11 @@
 """A synthetic pool whose truth is known: logits are quadratic in a few unit deviations."""
 
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from cxaxis.core.streams import rng_for
 from cxaxis.inference.outcome_checks import (
@@ -17,6 +18,11 @@ from cxaxis.inference.outcome_checks import (
 from cxaxis.inference.outcome_emulator import fit_emulator
 from cxaxis.inference.outcome_likelihood import Observed, outcome_problem
 from cxaxis.inference.outcome_posterior import Sampling, cases_of, sample
+from cxaxis.inference.outcome_records import PoolArrays
+from cxaxis.inference.outcome_results import checked, posterior_of
+from cxaxis.inference.outcome_tables import input_hash, tables_of, texts_of
+from cxaxis.knowledge.landmarks import load_landmarks
+from cxaxis.knowledge.parameters import load_parameters
 
 PARAMETERS = ("a", "b", "c", "d", "e")
 FITTED = ("a", "b")
@@ -127,3 +133,65 @@ def check_results(n_chain, seed):
         left_out_studies(problem, other[:40], seed=seed, settings=quick),
         compared(OBSERVED, predictive(problem, chains, other, OBSERVED, seed=seed), seed=seed),
     )
+
+
+def landmark_pool(n, fitted, *, n_patient=200):
+    """Return a pool over real landmarks whose logits are linear in a few real parameters."""
+    rows = load_parameters()
+    landmarks = tuple(load_landmarks().values())
+    ids = (*fitted, "phi", "share_male")
+    rng = rng_for(8, "landmark pool", n)
+    z = rng.standard_normal((n, len(ids)))
+    # The middle of the prior is off, each landmark leans on two of the fitted parameters.
+    lean = rng_for(9, "leanings").standard_normal((len(landmarks), len(ids)))
+    lean[:, -1] = 0.0
+    centre = logit(np.array([item.share for item in landmarks])) + 0.3
+    share = expit(centre + z @ (0.5 * lean).T)
+    error = np.sqrt(share * (1 - share) / n_patient)
+    return (
+        PoolArrays(
+            parameter_ids=ids,
+            unit_theta=z,
+            landmark_ids=tuple(item.id for item in landmarks),
+            share=np.clip(rng.normal(share, error), 0.005, 0.995),
+            share_se=error,
+            population_draw=np.arange(n),
+            wiring=np.full(n, "default"),
+        ),
+        {name: rows[name] for name in ids},
+        landmarks,
+    )
+
+
+def whole_fit(folder, fitted):
+    """Fit, check and write tables, all of it small; return the hash of the inputs."""
+    pool, rows, landmarks = landmark_pool(300, fitted)
+    quick = Sampling(n_adapt=300, n_warm=60, n_keep=15, thin=2)
+    posterior = posterior_of(pool, landmarks, rows, fitted, n_draw=24, settings=quick)
+    fit = checked(
+        posterior, landmarks, rows, simulated=None, n_data_set=24, n_left_out=8, settings=quick
+    )
+    key = input_hash(landmarks, rows, tuple(rows), fitted)
+    for name, text in texts_of(tables_of(fit, rows, key), posterior.values).items():
+        (folder / name).write_text(text, encoding="utf-8")
+    # What the model gives at the draws, were it the emulator.
+    shares = expit(
+        posterior.emulator.logit_share(posterior.chains.last(posterior.problem), posterior.other)
+    )
+    again = checked(
+        posterior,
+        landmarks,
+        rows,
+        simulated=replace(
+            pool,
+            unit_theta=pool.unit_theta[:24],
+            share=shares,
+            share_se=np.zeros_like(shares),
+            population_draw=np.arange(24),
+            wiring=pool.wiring[:24],
+        ),
+        n_data_set=8,
+        n_left_out=4,
+        settings=quick,
+    )
+    return key, again.n_simulated, len(again.compared)

@@ -300,7 +300,7 @@ def rank_tests(
     other: FloatArray,
     *,
     seed: int,
-    settings: Sampling = CALIBRATION,
+    settings: Sampling | None = None,
 ) -> tuple[RankTest, ...]:
     """Return the ranks of simulation-based calibration, one data set for each row of `other`.
 
@@ -316,10 +316,11 @@ def rank_tests(
     numbers = np.maximum(1, np.round(problem.numbers)).astype(np.int64)
     rng = rng_for(seed, "outcome", "simulated data")
     counts = rng.binomial(numbers, expit(eta)) * (problem.numbers / numbers)
-    chains = sample(problem, cases_of(problem, other, counts=counts), seed=seed, settings=settings)
+    how = settings or CALIBRATION
+    chains = sample(problem, cases_of(problem, other, counts=counts), seed=seed, settings=how)
     fitted = np.asarray(chains.parts(problem).fitted)
     below = (fitted < truth[:, None, : problem.n_fitted]).sum(axis=1)
-    places = settings.n_keep + 1
+    places = how.n_keep + 1
     tests = []
     for k, name in enumerate(problem.emulator.fitted_ids):
         binned = np.bincount(below[:, k] * N_RANK_BIN // places, minlength=N_RANK_BIN)
@@ -352,12 +353,12 @@ def left_out_studies(
         settings=settings,
     )
     answers = []
-    nothing = _block(chains, len(studies), n)
+    nothing = chains.rows(len(studies) * n + np.arange(n))
     for k, name in enumerate(studies):
         own = [item for item in problem.observed if item.study == name]
         told, prior = (
             compared(own, predictive(problem, part, other, own, seed=seed), seed=seed)
-            for part in (_block(chains, k, n), nothing)
+            for part in (chains.rows(k * n + np.arange(n)), nothing)
         )
         answers.append(
             LeftOutStudy(
@@ -370,13 +371,3 @@ def left_out_studies(
             )
         )
     return tuple(answers)
-
-
-def _block(chains: Chains, index: int, n: int) -> Chains:
-    rows = slice(index * n, (index + 1) * n)
-    return Chains(
-        places=chains.places[rows],
-        acceptance=chains.acceptance[rows],
-        divergent=chains.divergent[rows],
-        turned_early=chains.turned_early,
-    )

@@ -11,12 +11,12 @@ are imported when a chain is run and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from cxaxis.core.arrays import BoolArray, FloatArray
+from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.core.errors import CxaxisError
 from cxaxis.core.streams import rng_for
 from cxaxis.inference.outcome_likelihood import (
@@ -107,6 +107,15 @@ class Chains:
     def parts(self, problem: OutcomeProblem) -> Unknowns:
         """Return the unknowns by name, each with the shape ``(n_chain, n_keep, ...)``."""
         return unpacked(problem, self.places)
+
+    def rows(self, chosen: IntArray) -> Chains:
+        """Return some of the chains."""
+        return replace(
+            self,
+            places=self.places[chosen],
+            acceptance=self.acceptance[chosen],
+            divergent=self.divergent[chosen],
+        )
 
     def last(self, problem: OutcomeProblem) -> FloatArray:
         """Return the last state's fitted parameters, unit deviations ``(n_chain, n_fitted)``."""
