@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from cxaxis.cohort.population import central_theta
 from cxaxis.cohort.sample import (
@@ -15,7 +16,7 @@ from cxaxis.cohort.sample import (
     screen,
 )
 from cxaxis.cohort.settings import STAGES, stage_quotas
-from cxaxis.cohort.staging import IHC_SERIES, STAINS, ihc_status, stage_group
+from cxaxis.cohort.staging import IHC_SERIES, SITES, STAINS, ihc_status, stage_group
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine.population import PopulationEngine
@@ -164,7 +165,7 @@ def test_the_cut_off_of_one_series_holds_for_the_next():
 
 def test_every_published_cut_off_of_a_virtual_stain_is_called():
     about, cutoffs = stained(), load_ihc_cutoffs()
-    assert {row.marker for row in cutoffs.values()} - set(STAINS) == {"ACKR3"}
+    assert {row.marker for row in cutoffs.values()} == set(STAINS)
     for row in cutoffs.values():
         if row.marker in STAINS:
             high = np.mean(about[f"ihc_{row.id}"] == "high")
@@ -283,3 +284,28 @@ def test_a_population_without_eligible_patients_says_so():
 def test_a_cohort_needs_a_patient(n):
     with pytest.raises(ModelValueError, match="at least 1 patient"):
         sample_cohort(n)
+
+
+def test_sites_have_their_shares_and_the_stain_of_ackr3_follows_its_receptors():
+    about = unselected().covariates
+    n = len(about["site"])
+    shares = {name: CENTRAL[f"share_{name}"] for name in ("upper", "middle")}
+    shares["lower"] = 1.0 - sum(shares.values())
+    assert set(shares) == set(SITES)
+    for name, share in shares.items():
+        found = np.mean(about["site"] == name)
+        assert found == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / n))
+    receptors = unselected().diagnosis.patients.column("ackr3_per_tumour_cell")
+    assert spearmanr(receptors, about["ackr3_h_score"]).statistic > 0.9
+    assert 0 <= about["ackr3_h_score"].min() <= about["ackr3_h_score"].max() <= 300
+
+
+def test_the_combined_positive_score_is_the_patients_own_but_for_its_reading():
+    block = unselected()
+    score, read = block.diagnosis.patients.column("pdl1_score"), block.covariates["pdl1_cps"]
+    assert ((read > 0) & (read <= 100)).all()
+    below = read < 100
+    error = np.log(read[below] / score[below])
+    # Capping leaves out high errors of high scores; the median stands.
+    assert np.median(error) == pytest.approx(0, abs=0.05)
+    assert error.std() == pytest.approx(CENTRAL["pdl1_reading_noise"], rel=0.15)

@@ -22,7 +22,7 @@ from cxaxis.claims.ledger import (
     work_of,
 )
 from cxaxis.claims.records import Check, Judgement
-from cxaxis.cohort.parameter_rows import COHORT_PARAMETERS
+from cxaxis.cohort.parameter_rows import COHORT_PARAMETERS, DESCRIBING_PARAMETERS
 from cxaxis.core.errors import Finding, ModelValueError
 from cxaxis.core.ids import did_you_mean
 from cxaxis.engine.choice import POPULATION
@@ -180,12 +180,13 @@ def committed_ledger(knowledge: Knowledge | None = None) -> LedgerRun:
 def slow_hash(knowledge: Knowledge) -> str:
     """Return the hash of everything the slow checks depend on.
 
-    Of parameters and rival mechanisms those count that the patient model or the cohort uses.
+    Of parameters and rival mechanisms those count that the patient model or the cohort uses, but
+    for those that only describe a patient.
     """
     slow = [item for item in all_checks(knowledge) if item.cost == "slow"]
     bounds = [knowledge.expectations[item.expectation] for item in slow]
     model = build("patient", knowledge.parameters)
-    used = {*model.bindings.values(), *COHORT_PARAMETERS}
+    used = {*model.bindings.values(), *COHORT_PARAMETERS} - set(DESCRIBING_PARAMETERS)
     rows = [row for name, row in knowledge.parameters.items() if name in used]
     rivals = [
         option

@@ -35,6 +35,8 @@ from cxaxis.patient.recist import node_short_axis_mm
 
 GRAMS_PER_KILOGRAM: Final = 1e3
 SECONDS_PER_DAY: Final = 86400.0
+#: A combined positive score is given as 100 where more cells stain than there are tumour cells.
+MOST_CPS: Final = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,22 @@ class Laboratory:
         """Return the H-score of CXCL12 in tumour cells, 0 to 300, shape ``(n_patient,)``."""
         stain, error = self._stain("ihc_cxcl12_weak"), self._error("ihc_cxcl12")
         return h_score(molecules_per_cell_per_s, positive_share, stain, error)
+
+    def ackr3_h_score(self, receptors_per_cell: FloatArray) -> FloatArray:
+        """Return the H-score of ACKR3 on tumour cells, 0 to 300; each cell carries about as many.
+
+        Parameters
+        ----------
+        receptors_per_cell
+            Of the typical tumour cell, shape ``(n_patient,)``.
+        """
+        stain, error = self._stain("ihc_ackr3_weak"), self._error("ihc_ackr3")
+        return h_score(receptors_per_cell, np.ones(len(receptors_per_cell)), stain, error)
+
+    def pdl1_cps(self, score: FloatArray) -> FloatArray:
+        """Return a reading of the combined positive score of PD-L1, 0 to 100, ``(n_patient,)``."""
+        noise, error = self.theta["pdl1_reading_noise"], self._error("pdl1")
+        return np.asarray(np.minimum(score * np.exp(noise * error), MOST_CPS))
 
     def bulk_cxcr4(
         self,
@@ -193,11 +211,12 @@ class Laboratory:
     ) -> dict[str, Any]:
         """Return what assays say of patients at diagnosis, by covariate, ``(n_patient,)`` each.
 
-        The H-scores of CXCR4 and CXCL12; the CXCR4 message of a bulk sample; the share of tumour
-        cells in which single-cell RNA finds CXCR4; CXCL12 of serum; nodes, and whether marrow,
-        in which cytokeratin shows cells that no scan does. CXCR4 of serum is not among them:
-        nothing read decides between its three explanations (`cxaxis.patient.assays`), and none
-        of the model's tumours reaches the ligand of plasma.
+        The H-scores of CXCR4, CXCL12 and ACKR3; the combined positive score of PD-L1; the CXCR4
+        message of a bulk sample; the share of tumour cells in which single-cell RNA finds CXCR4;
+        CXCL12 of serum; nodes, and whether marrow, in which cytokeratin shows cells that no scan
+        does. CXCR4 of serum is not among them: nothing read decides between its three
+        explanations (`cxaxis.patient.assays`), and none of the model's tumours reaches the
+        ligand of plasma.
 
         Parameters
         ----------
@@ -225,6 +244,8 @@ class Laboratory:
             "cxcr4_h_score": self.cxcr4_h_score(receptors, positive),
             # Every cell of a tumour makes as much.
             "cxcl12_h_score": self.cxcl12_h_score(per_second, np.ones(len(per_second))),
+            "ackr3_h_score": self.ackr3_h_score(table.column("ackr3_per_tumour_cell")),
+            "pdl1_cps": self.pdl1_cps(table.column("pdl1_score")),
             "bulk_cxcr4": self.bulk_cxcr4(
                 receptors, positive, infiltrate, other_cells_per_tumour_cell
             ),

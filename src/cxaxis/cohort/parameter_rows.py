@@ -6,6 +6,15 @@ from typing import Final
 
 from cxaxis.patient.grafts import XENOGRAFT_PARAMETERS
 
+#: Rows that only describe a patient at diagnosis: nothing that is simulated listens to them, so
+#: that what was simulated stays good when they change.
+DESCRIBING_PARAMETERS: Final = (
+    "share_upper",
+    "share_middle",
+    "ihc_ackr3_weak",
+    "pdl1_reading_noise",
+)
+
 COHORT_PARAMETERS: Final = (
     "share_male",
     "body_height",
@@ -50,4 +59,5 @@ COHORT_PARAMETERS: Final = (
     "blood_volume_per_weight",
     "marrow_reserve_lymphoma",
     "marrow_reserve_myeloma",
+    *DESCRIBING_PARAMETERS,
 )

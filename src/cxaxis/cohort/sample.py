@@ -31,7 +31,7 @@ from cxaxis.cohort.settings import (
     Setting,
     stage_quotas,
 )
-from cxaxis.cohort.staging import STAINS, stage_group, stain_calls
+from cxaxis.cohort.staging import SITES, STAINS, stage_group, stain_calls
 from cxaxis.core.arrays import BoolArray, FloatArray
 from cxaxis.core.errors import CxaxisError, ModelValueError
 from cxaxis.core.ids import patient_id
@@ -66,7 +66,7 @@ class Cohort:
     table
         ``Diagnosis.patients`` of the eligible, one row per patient.
     covariates
-        One row per patient: ``age_year, sex, weight_kg, height_cm, crcl_mL_min, t, n, stage,
+        One row per patient: ``age_year, sex, weight_kg, height_cm, crcl_mL_min, site, t, n, stage,
         cxcr4_per_cell, diameter_mm, occult_metastases, days_from_inception, death_draw,
         life_expectancy_day`` (see `screen`); the
         assays of `Laboratory.at_diagnosis`, and each published cut-off's call of the stains:
@@ -191,6 +191,8 @@ def screen(
         diagnosis.cells[name] >= founder for name in AGGREGATES if not name.startswith("node")
     ]
     laboratory = Laboratory(theta=theta, patients=patients, seed=seed)
+    thirds = (theta["share_upper"], theta["share_middle"])
+    site = np.array(SITES)[_choice(thirds, patients, seed, "site")]
     male = _choice((theta["share_male"],), patients, seed, "sex") == 0
     covariates = {
         "age_year": drawn("age_at_diagnosis"),
@@ -198,6 +200,7 @@ def screen(
         "weight_kg": table.column("body_weight"),
         "crcl_mL_min": table.column("creatinine_clearance") * 1e3 / MINUTES_PER_DAY,
         "height_cm": drawn("body_height"),
+        "site": site,
         "t": t,
         "n": np.where(n_visible == 0, 0, np.where(n_visible <= 2, 1, 2)),
         **laboratory.at_diagnosis(

@@ -16,8 +16,15 @@ from cxaxis.patient.assays import cutoff_for_share
 #: share printed in the paper.
 IHC_SERIES: Final = "uchi_2016_cxcr4"
 
-#: Marker -> the covariate with its virtual stain. Tumour cells are not stained for ACKR3.
-STAINS: Final[Mapping[str, str]] = {"CXCR4": "cxcr4_h_score", "CXCL12": "cxcl12_h_score"}
+#: Marker -> the covariate with its virtual stain.
+STAINS: Final[Mapping[str, str]] = {
+    "CXCR4": "cxcr4_h_score",
+    "CXCL12": "cxcl12_h_score",
+    "ACKR3": "ackr3_h_score",
+}
+
+#: Thirds of the oesophagus in which a primary may lie; nothing in the model depends on it.
+SITES: Final = ("upper", "middle", "lower")
 
 
 def stage_group(t: np.ndarray, n_visible: np.ndarray, m_visible: np.ndarray) -> np.ndarray:

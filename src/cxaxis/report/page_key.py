@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cxaxis.cohort.parameter_rows import DESCRIBING_PARAMETERS
 from cxaxis.core.hashing import sha256_of
 from cxaxis.knowledge.evidence import Evidence, load_evidence
 from cxaxis.knowledge.parameters import load_parameters
@@ -22,13 +23,14 @@ def evidence_of(rows: Iterable[str]) -> dict[str, Evidence]:
 
 
 def simulated_key(*models: str, evidence: Iterable[str] = (), **settings: Any) -> str:
-    """Return the hash of models, every parameter, a page's evidence rows and its own settings."""
+    """Return the hash of models, a page's evidence rows and settings, and parameters simulated."""
     return sha256_of(
         {
             "sbml": {name: build(name).sha256 for name in models},
             "parameters": {
                 name: [row.value, row.widened_spread, row.omega]
                 for name, row in load_parameters().items()
+                if name not in DESCRIBING_PARAMETERS
             },
             "evidence": {
                 name: [row.value, row.low, row.high] for name, row in evidence_of(evidence).items()

@@ -52,6 +52,8 @@ BIOMARKERS: Final[Mapping[str, Biomarker]] = MappingProxyType(
     {
         "CXCR4H": Biomarker(covariate="cxcr4_h_score", low=0.0, high=300.0),
         "CXCL12H": Biomarker(covariate="cxcl12_h_score", low=0.0, high=300.0),
+        "ACKR3H": Biomarker(covariate="ackr3_h_score", low=0.0, high=300.0),
+        "PDL1CPS": Biomarker(covariate="pdl1_cps", low=0.0, high=100.0),
         "BULKX4": Biomarker(covariate="bulk_cxcr4", low=0.0, high=math.inf),
         "SCX4": Biomarker(covariate="single_cell_cxcr4", low=0.0, high=1.0),
         "SERUMX12": Biomarker(

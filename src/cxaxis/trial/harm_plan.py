@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from cxaxis.cohort.parameter_rows import DESCRIBING_PARAMETERS
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.hashing import sha256_of
 from cxaxis.core.ids import did_you_mean
@@ -215,7 +216,11 @@ def key_parts(plan: HarmPlan) -> dict[str, Any]:
     return {
         "sbml_sha256": model.sha256,
         "parameters_sha256": sha256_of(
-            {name: [row.value, row.widened_spread, row.omega] for name, row in rows.items()}
+            {
+                name: [row.value, row.widened_spread, row.omega]
+                for name, row in rows.items()
+                if name not in DESCRIBING_PARAMETERS
+            }
         ),
         "wirings_sha256": sha256_of(weights),
         "regimens_sha256": sha256_of(regimens),

@@ -32,6 +32,7 @@ Stratum = Literal[
     "ihc_aacr_2012_cxcl12",
     "ihc_sasaki_2009_cxcl12",
     "ihc_chen_2020_cxcl12",
+    "ihc_cxcr7_2013_ackr3",
 ]
 #: Parts into which a trial can be shared out.
 MOST_PARTS: Final = 100

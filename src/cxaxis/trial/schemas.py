@@ -32,6 +32,7 @@ STAIN_CALLS: Final = {
     "ihc_aacr_2012_cxcl12": "X12AAC12",
     "ihc_sasaki_2009_cxcl12": "X12SAS09",
     "ihc_chen_2020_cxcl12": "X12CHE20",
+    "ihc_cxcr7_2013_ackr3": "X7TMA13",
 }
 
 ADSL: Final = TableSchema(
@@ -45,6 +46,7 @@ ADSL: Final = TableSchema(
         _column("AGE", "float64", "year", "Age at randomisation"),
         _column("SEX", "string", "", "M or F"),
         _column("STAGE", "string", "", "Clinical stage group: II, III, IVA or IVB"),
+        _column("SITE", "string", "", "Third of the oesophagus: upper, middle or lower"),
         _column("TCAT", "int8", "", "Clinical T category, 2 to 4"),
         _column("NCAT", "int8", "", "Clinical N category: 0, 1 (one or two nodes) or 2 (more)"),
         _column("WEIGHT", "float64", "kg", "Body weight"),
@@ -52,6 +54,8 @@ ADSL: Final = TableSchema(
         _column("CRCL", "float64", "mL/min", "Creatinine clearance"),
         _column("CXCR4H", "float64", "", "H-score of CXCR4 on tumour cells, 0 to 300"),
         _column("CXCL12H", "float64", "", "H-score of CXCL12 in tumour cells, 0 to 300"),
+        _column("ACKR3H", "float64", "", "H-score of ACKR3 on tumour cells, 0 to 300"),
+        _column("PDL1CPS", "float64", "", "Combined positive score of PD-L1, 0 to 100"),
         *(
             _column(column, "string", "", f"Stain by the cut-off {name[4:]}: low or high")
             for name, column in STAIN_CALLS.items()
@@ -70,7 +74,7 @@ ADSL: Final = TableSchema(
         ),
         _column("ENTRYDY", "float64", "day", "Calendar day of entry, from the first possible one"),
     ),
-    version=3,
+    version=4,
 )
 
 ADTTE: Final = TableSchema(
