@@ -1,15 +1,19 @@
 """A run on disk: the same bytes for any number of workers, resumed, refused when complete."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from cxaxis.core.errors import UserInputError
 from cxaxis.core.hashing import sha256_file
 from cxaxis.runs.manifest import read_manifest
+from cxaxis.trial import jobs as jobs_module
 from cxaxis.trial import run as run_module
 from cxaxis.trial.analysis import follow_up
 from cxaxis.trial.protocol import Protocol, read_protocol
 from cxaxis.trial.run import key_of_run, run_trial, stored_run_key
 from cxaxis.trial.schemas import RUN_SCHEMAS
+from cxaxis.trial.uncertainty import DrawTask
 from science_support import eligible, small_protocol
 
 TABLES = {f"{schema.name}.parquet" for schema in RUN_SCHEMAS}
@@ -42,6 +46,16 @@ def test_another_seed_writes_other_bytes(finished, tmp_path):
     # Parameters have no seed, nobody dies in the few months of the phi sweep, nobody is operated.
     alike = {name for name in same if same[name] == different[name]}
     assert alike <= {"parameters.parquet", "phi.parquet", "adpath.parquet"}
+
+
+@pytest.mark.parametrize(("courses", "draws", "most"), [(100, 0, 1), (100, 400, 4), (10**6, 0, 4)])
+def test_processes_are_started_where_there_is_work_for_them(courses, draws, most, monkeypatch):
+    monkeypatch.setattr(jobs_module, "check_workers", lambda _: 4)
+    drawn = DrawTask.__new__(DrawTask)
+    work = [SimpleNamespace(size=courses, payload=None)]
+    work += [SimpleNamespace(size=24, payload=drawn)] * draws
+    assert jobs_module.processes_for(work, None) == most
+    assert jobs_module.processes_for(work, 3) == 3
 
 
 class _StopError(Exception):

@@ -55,7 +55,7 @@ Workers = Annotated[
         "-j",
         parser=whole_number,
         metavar="NUMBER",
-        help="Processes; all processors if omitted. Never changes results.",
+        help="Processes; as many as are worth starting if omitted. Never changes results.",
     ),
 ]
 Scheduler = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from cxaxis.models.build import Model, build
 from cxaxis.models.wiring import PATIENT_WIRINGS, wiring_from
 from cxaxis.patient.course import PATIENT_TOLERANCES
 from cxaxis.runs.blocks import Block, BlockStore, blocks_of
+from cxaxis.runs.executor import check_workers
 from cxaxis.trial.analysis import follow_up
 from cxaxis.trial.block_rows import PoolBlock, block_tables
 from cxaxis.trial.pool import ArmPlan, Schedule, schedule_of
@@ -73,6 +75,13 @@ def set_up(
     )
 
 
+#: What a course costs on one processor, a drawn population beside its courses (its wiring is built
+#: and compiled), and the start of a process before its first course; seconds, measured once.
+_COURSE_S: Final = 0.01
+_DRAW_S: Final = 3.0
+_START_S: Final = 10.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One block of work and the store it is written to. Picklable."""
@@ -94,6 +103,25 @@ class Job:
         if isinstance(self.payload, PhiTask):
             return arms * len(self.payload.cohort)
         return arms * self.payload.n_patient
+
+
+def processes_for(jobs: Sequence[Job], workers: int | None) -> int:
+    """Return how many processes to share jobs among; the results do not depend on it.
+
+    Parameters
+    ----------
+    jobs
+        What is left to do.
+    workers
+        Processes asked for, at least 1; None takes the processors that there are, but no more
+        than have work worth starting for. One process keeps every processor busy too, where
+        blocks are large: the engine shares a block among threads.
+    """
+    if workers is not None:
+        return workers
+    draws = sum(isinstance(job.payload, DrawTask) for job in jobs)
+    work_s = sum(job.size for job in jobs) * _COURSE_S + draws * _DRAW_S
+    return max(1, min(check_workers(None), int(work_s / _START_S)))
 
 
 def run_job(job: Job) -> str:

@@ -30,7 +30,16 @@ from cxaxis.trial.allocation import allocate
 from cxaxis.trial.analysis import adsl_of, allocated_adtte, summarise
 from cxaxis.trial.biomarkers import strata_of
 from cxaxis.trial.interims import trial_looks
-from cxaxis.trial.jobs import Job, Setup, draw_jobs, phi_jobs, pool_jobs, run_job, set_up
+from cxaxis.trial.jobs import (
+    Job,
+    Setup,
+    draw_jobs,
+    phi_jobs,
+    pool_jobs,
+    processes_for,
+    run_job,
+    set_up,
+)
 from cxaxis.trial.protocol import SEAL_SUFFIX, Protocol, read_protocol
 from cxaxis.trial.schemas import (
     BLOCK_SCHEMAS,
@@ -224,7 +233,7 @@ def run_trial(
     values
         Parameter values set by hand, by id, in the unit of the row.
     workers
-        Processes; None for every processor. The result does not depend on it.
+        Processes; None for as many as are worth starting. The result does not depend on it.
     progress
         Advanced by patient courses.
     tolerances
@@ -246,7 +255,7 @@ def run_trial(
     plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
     sealed = seal if isinstance(protocol, Protocol) else state_of(plan, protocol)
     check_simulated(plan)
-    n_worker = check_workers(workers)
+    check_workers(workers)
     check_scheduler(scheduler)
     if out is not None and inspect_run(Path(out)).state in (RunState.COMPLETE, RunState.FOREIGN):
         open_run(Path(out), {})
@@ -262,7 +271,7 @@ def run_trial(
         keep = tempfile.TemporaryDirectory(prefix="cxaxis-trial-")
         out = Path(keep.name) / "run"
     with open_run(Path(out), _key_parts(setup, cohort, sealed)) as run:
-        _compute(run, setup, cohort, n_worker, progress or NullProgress(), sealed, scheduler)
+        _compute(run, setup, cohort, workers, progress or NullProgress(), sealed, scheduler)
         return Trial(path=run.path, _keep=keep)
 
 
@@ -290,7 +299,7 @@ def _compute(
     run: RunDirectory,
     setup: Setup,
     given: Cohort | None,
-    workers: int,
+    workers: int | None,
     progress: Progress,
     seal: SealState | None,
     scheduler: str | None,
@@ -317,11 +326,12 @@ def _compute(
     progress.advance(
         sum(j.size for j in (*phi_blocks, *draw_blocks, *jobs)) - sum(j.size for j in missing)
     )
-    with timed(run.log_path, "simulation", workers=workers, scheduler=scheduler):
+    shared = processes_for(missing, workers if scheduler is None else check_workers(workers))
+    with timed(run.log_path, "simulation", workers=shared, scheduler=scheduler):
         for _ in run_blocks(
             missing,
             run_job,
-            workers=workers,
+            workers=shared,
             progress=progress,
             size=lambda job: job.size,
             scheduler=scheduler,
