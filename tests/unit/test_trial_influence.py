@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cxaxis.cohort.sample import COHORT_PARAMETERS
+from cxaxis.cohort.parameter_rows import COHORT_PARAMETERS
 from cxaxis.core.errors import ModelValueError
 from cxaxis.core.streams import rng_for
 from cxaxis.knowledge.parameters import load_parameters

@@ -68,8 +68,8 @@ def patient_parameters(drugs: Iterable[str] | None = None) -> frozenset[str]:
     ModelValueError
         If a drug is unknown.
     """
+    from cxaxis.cohort.parameter_rows import COHORT_PARAMETERS
     from cxaxis.cohort.population import agent_rows
-    from cxaxis.cohort.sample import COHORT_PARAMETERS
     from cxaxis.knowledge.drugs import load_drugs
     from cxaxis.knowledge.parameters import UNIFORM_SHARES, load_parameters
     from cxaxis.models.build import build
