@@ -90,7 +90,12 @@ def seal(
     from datetime import UTC, datetime
 
     from cxaxis.trial.protocol import read_protocol
+    from cxaxis.trial.replays import is_mobilisation, seal_mobilisation
 
+    if Path(file).is_file() and is_mobilisation(Path(file)):
+        sealed = seal_mobilisation(Path(file), today=datetime.now(tz=UTC).date())
+        typer.echo(f"Sealed: {sealed}")
+        return
     plan = read_protocol(file, sealing=True)
 
     # What is wrong with the file is told before the model is built.

@@ -120,9 +120,9 @@ def typical_person(model: Model, parameters: Parameters, *, weight_kg: float) ->
 
 
 def drawn_patients(
-    model: Model, parameters: Parameters, disease: Disease, n: int, *, seed: int
+    model: Model, parameters: Parameters, disease: Disease | None, n: int, *, seed: int
 ) -> tuple[ParameterTable, Collection]:
-    """Return patients of a disease, and how cells are collected from each.
+    """Return patients of a disease, or volunteers, and how cells are collected from each.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def drawn_patients(
     parameters
         Rows with ``omega``.
     disease
-        Whose stem-cell reserve they have.
+        Whose stem-cell reserve they have; None for volunteers, who have lost nothing.
     n
         Number of patients, positive.
     seed
@@ -145,10 +145,11 @@ def drawn_patients(
     names = tuple(model.bindings)
     columns = [drawn(row) * model.factors[name] for name, row in model.bindings.items()]
     table = ParameterTable(names, np.column_stack(columns))
-    reserve = drawn(disease.reserve)
+    reserve = np.ones(n) if disease is None else drawn(disease.reserve)
+    typical_kg = VOLUNTEER.weight_kg if disease is None else PATIENT_WEIGHT_KG
     weight = parameters["body_weight"]
     table = table.with_columns(
-        body_weight=PATIENT_WEIGHT_KG * drawn("body_weight") / weight.value,
+        body_weight=typical_kg * drawn("body_weight") / weight.value,
         cd34_baseline=table.column("cd34_baseline") * reserve,
         cd34_pool_baseline=table.column("cd34_pool_baseline") * reserve,
     )

@@ -46,6 +46,7 @@ from cxaxis.trial.protocol_parts import (
     Interim,
     Population,
     Prescription,
+    Published,
     Stratum,
     Strict,
     Uncertainty,
@@ -89,6 +90,8 @@ class Protocol(Strict):
     replay
         Whether this trial was run with patients and its result is predicted here; such a protocol
         must be sealed.
+    published
+        Results of the replayed trial, the one that counts for its verdict first.
     wiring
         Options that differ from the default.
     """
@@ -111,6 +114,7 @@ class Protocol(Strict):
     estimand: Literal["treatment_policy", "while_on_treatment"] = "treatment_policy"
     interim: Interim | None = None
     replay: bool = False
+    published: tuple[Published, ...] | None = Field(default=None, strict=False)
     wiring: dict[str, str] = Field(default_factory=dict)
     uncertainty: Uncertainty = Uncertainty()
     seed: Annotated[int, Field(ge=0, lt=2**63)]

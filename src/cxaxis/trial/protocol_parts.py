@@ -177,6 +177,30 @@ class BiomarkerBands(Strict):
     )
 
 
+class Published(Strict):
+    """A published result of a replayed trial, beside which its prediction is put.
+
+    Attributes
+    ----------
+    row, minus
+        Evidence rows: the result is the value of the first, less that of the second if given.
+    quantity
+        ``hr_pfs`` or ``hr_os``: hazard ratio, arm over control. ``response_difference``: share
+        with an objective response, arm less control, from rows in per cent.
+    """
+
+    row: Annotated[str, Field(min_length=1)]
+    minus: Annotated[str, Field(min_length=1)] | None = None
+    quantity: Literal["hr_pfs", "hr_os", "response_difference"]
+
+    @model_validator(mode="after")
+    def _two_rows_make_a_difference(self) -> Self:
+        if (self.quantity == "response_difference") != (self.minus is not None):
+            msg = "needs minus, the row of the control arm, for response_difference and no other."
+            raise ValueError(msg)
+        return self
+
+
 class Enrichment(Strict):
     """A biomarker that a patient must have to enter.
 
