@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from cxaxis.cohort.population import draw_theta
-from cxaxis.cohort.sample import ScreeningError, sample_eligible
+from cxaxis.cohort.sample import Cohort, ScreeningError, sample_eligible
+from cxaxis.cohort.settings import Setting
 from cxaxis.core.arrays import BoolArray, FloatArray
 from cxaxis.core.streams import SEED_LIMIT, rng_for
 from cxaxis.engine.choice import POPULATION
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.parameters import load_parameters
-from cxaxis.models.wiring import PATIENT_WIRINGS, wiring_from
 from cxaxis.patient.course import PATIENT_TOLERANCES
 from cxaxis.patient.recist import best_overall_response
 from cxaxis.stats.replicated_tests import replicated_tests
 from cxaxis.trial.analysis import DAYS_PER_YEAR
-from cxaxis.trial.harm import SWITCHES, switch_rows, switchable_model
-from cxaxis.trial.harm_plan import harm_wirings
 from cxaxis.trial.pool import ArmCourse, ArmPlan, Schedule, schedule_of, simulate_arm
 from cxaxis.trial.protocol import Protocol, arm_regimens
-from cxaxis.trial.uncertainty import draw_wiring
+from cxaxis.trial.rival_mechanisms import (
+    patient_wiring,
+    switch_rows,
+    switch_values,
+    switched_model,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +48,8 @@ class ReplayTask:
     name, protocol
         The replay.
     draw, seed
-        Number of the population, and seed of what is not known: replays that share it meet the
-        same populations. Patients are new in each.
+        Number of the population, and seed of what is not known and of the patients: replays that
+        share both meet the same populations and patients.
     n_patient
         Patients of the population, positive.
     """
@@ -93,30 +97,40 @@ def antitumour_rows(task: ReplayTask) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["REPLAY", "ITEM", "DRAW", "CENTRE", "SD", "NPAT"])
 
 
-def _courses(task: ReplayTask) -> tuple[ArmCourse, ArmCourse] | None:
-    """Return the patients of a population under control and the other arm."""
-    rows, model = load_parameters(), switchable_model()
-    drawn = draw_wiring(harm_wirings(), seed=task.seed, draw=task.draw)
-    switches = wiring_from({name: getattr(drawn, name) for name in PATIENT_WIRINGS}).switches()
-    theta = {
-        **draw_theta(rows, seed=task.seed, draw=task.draw),
-        **{name: switches[name] for name in SWITCHES},
-    }
+@lru_cache(maxsize=1)
+def _cohort(
+    seed: int, draw: int, n: int, setting: Setting, tolerances: Tolerances, engine: str
+) -> Cohort | None:
+    """Return the patients of a drawn population, None if hardly anyone is eligible.
+
+    Kept for the next replay, which meets the same patients: finding them takes longer than
+    following them.
+    """
+    rows = load_parameters()
+    wiring = patient_wiring(seed=seed, draw=draw)
+    theta = {**draw_theta(rows, seed=seed, draw=draw), **switch_values(wiring)}
     try:
-        cohort = sample_eligible(
-            model,
+        return sample_eligible(
+            switched_model(),
             {**rows, **switch_rows()},
             theta,
-            task.n_patient,
-            seed=int(
-                rng_for(task.protocol.seed, "replay_patients", task.draw).integers(SEED_LIMIT)
-            ),
-            setting=task.protocol.population.setting,
-            tolerances=task.tolerances,
-            engine=task.engine,
+            n,
+            seed=int(rng_for(seed, "replay_patients", draw).integers(SEED_LIMIT)),
+            setting=setting,
+            tolerances=tolerances,
+            engine=engine,
         )
     except ScreeningError:
         return None
+
+
+def _courses(task: ReplayTask) -> tuple[ArmCourse, ArmCourse] | None:
+    """Return the patients of a population under control and the other arm."""
+    setting = task.protocol.population.setting
+    cohort = _cohort(task.seed, task.draw, task.n_patient, setting, task.tolerances, task.engine)
+    if cohort is None:
+        return None
+    model = switched_model()
     drugs, schedule = load_drugs(), schedule_of_replay(task.protocol)
     arms = sorted(task.protocol.arms, key=lambda arm: arm.id != task.protocol.control)
     control, active = (

@@ -271,7 +271,9 @@ def draws_text(draws: pd.DataFrame, *, command: str, key: str) -> str:
     rows = draws.sort_values(["REPLAY", "DRAW", "ITEM"])
     for name, item, draw, *numbers, people in zip(*(rows[c] for c in COLUMNS), strict=True):
         cells = [_cell(float(value)) for value in numbers]
-        lines.append("\t".join([str(name), str(int(item)), str(int(draw)), *cells, str(int(people))]))
+        lines.append(
+            "\t".join([str(name), str(int(item)), str(int(draw)), *cells, str(int(people))])
+        )
     return "\n".join(lines) + "\n"
 
 
