@@ -78,6 +78,10 @@ pages: environment-test  ## write the pages of mobilisation, grafts, outcomes an
 	@$(BIN)/python -m cxaxis.report.outcomes_docs docs $(ARGS)
 	@$(BIN)/python -m cxaxis.report.harm_docs docs $(ARGS)
 
+.PHONY: headline
+headline: environment-test  ## hazard ratios of eight agents beside three backbones (half an hour)
+	@$(BIN)/python -m cxaxis.report.headline_docs docs --run=runs/headline $(ARGS)
+
 .PHONY: bench
 bench: environment-test  ## run the benchmarks; benchmarks/README.md holds their results
 	@$(BIN)/python benchmarks/cli_startup.py $(ARGS)

@@ -17,6 +17,7 @@ from cxaxis.trial.headline_answers import (
     answers,
     endpoint_answer,
     flags_of,
+    inputs_of,
     learnt_parameters,
     on_phi,
     ranked,
@@ -166,3 +167,12 @@ def test_ranks_go_by_the_hazard_ratio(rng):
     )
     clean = [replace(item, flags=()) for item in answers(rows, plan)]
     assert [item.arm.plan.id for item in ranked(clean)] == [second, first]
+
+
+def test_inputs_are_those_that_can_reach_the_answer():
+    (here,) = headline_plan(backbones=["crt"]).backbones
+    arm = next(item for item in here.arms if item.agent == "olaptesed")
+    inputs = inputs_of(here, arm)
+    assert {"phi", "diameter_t3", "cxcr4_growth_effect"} <= set(inputs)
+    assert not any(name.endswith(("_plerixafor", "_chloroquine", "_paclitaxel")) for name in inputs)
+    assert not any(name.startswith(("xenograft", "bulk_", "ihc_", "apheresis")) for name in inputs)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import logit
 
-from cxaxis.cohort.parameter_rows import COHORT_PARAMETERS
 from cxaxis.cohort.population import Theta, agent_rows
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError
+from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.parameters import Parameter, load_parameters
 from cxaxis.models.build import build
 from cxaxis.stats.information_value import InputValue, information_value
@@ -48,6 +48,12 @@ CLASS_INCONSISTENT: Final = "class-inconsistent"
 TOO_FEW: Final = "too few draws"
 #: What `cxaxis.trial.replay_class` stamps the class with where its replays fail.
 INCONSISTENT: Final = "inconsistent"
+#: What decides who enters and what visits show, of the rows that no model has.
+SCREENING: Final = (
+    *("share_male", "body_height", "share_t2", "share_t3", "node_visible_diameter"),
+    *("diameter_t2", "diameter_t3", "diameter_t4"),
+    *("recist_reading_noise", "node_short_axis_at_rest"),
+)
 _REPLICATES: Final = 20_000
 _PERMUTATIONS: Final = 500
 _Z95: Final = 1.959963984540054
@@ -278,15 +284,16 @@ def _answer(
 
 
 def inputs_of(here: BackbonePlan, arm: AgentArm) -> tuple[str, ...]:
-    """Return the uncertain parameters that can reach an answer: of patients, cohort and drugs."""
+    """Return the uncertain parameters that can reach an answer: of patients, sizes and drugs.
+
+    What other drugs or assays alone depend on is drawn as well, and would stand among the highest
+    by chance.
+    """
     rows, model = load_parameters(), build("patient")
-    drugs = [*here.control.drugs, *arm.plan.drugs]
-    names = {
-        *model.bindings.values(),
-        *COHORT_PARAMETERS,
-        *agent_rows(model, rows, drugs).values(),
-    }
-    return tuple(sorted(name for name in names if name in rows))
+    given = [*here.control.drugs, *arm.plan.drugs]
+    names = {*model.bindings.values(), *SCREENING, *agent_rows(model, rows, given).values()}
+    absent = tuple(f"_{name}" for name in set(load_drugs()) - {drug.id for drug in given})
+    return tuple(sorted(name for name in names if name in rows and not name.endswith(absent)))
 
 
 def endpoint_answer(part: pd.DataFrame, code: str, *, seed: int) -> EndpointAnswer:

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
+from cxaxis.cohort.calibrated import posterior_draw
 from cxaxis.cohort.population import Theta, draw_theta
 from cxaxis.cohort.settings import Setting
-from cxaxis.core.errors import ModelValueError, UserInputError, error
+from cxaxis.core.errors import ModelValueError
 from cxaxis.core.hashing import sha256_of
 from cxaxis.core.ids import did_you_mean
 from cxaxis.engine.choice import POPULATION
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.parameters import load_parameters
+from cxaxis.knowledge.posteriors import load_outcome_posterior
 from cxaxis.models.build import build
 from cxaxis.patient.course import PATIENT_TOLERANCES
 from cxaxis.trial.harm_plan import harm_wirings
@@ -243,9 +244,7 @@ def population(source: Source, *, seed: int, draw: int) -> Theta:
     rows = load_parameters()
     if source == "prior":
         return draw_theta(rows, seed=seed, draw=draw)
-    calibrated = _calibrated()
-    drawn: Theta = calibrated.posterior_draw(rows, draw)
-    return drawn
+    return posterior_draw(rows, draw)
 
 
 def posterior_values(source: Source) -> Mapping[int, Mapping[str, float]]:
@@ -256,23 +255,7 @@ def posterior_values(source: Source) -> Mapping[int, Mapping[str, float]]:
     UserInputError
         If the posterior is not there.
     """
-    if source == "prior":
-        return {}
-    _calibrated()
-    posteriors = import_module("cxaxis.knowledge.posteriors")
-    values: Mapping[int, Mapping[str, float]] = posteriors.load_outcome_posterior()
-    return values
-
-
-def _calibrated() -> Any:
-    try:
-        return import_module("cxaxis.cohort.calibrated")
-    except ImportError:
-        message = (
-            "the calibration to control arms is not in this version. Draw from the prior: "
-            "--source=prior."
-        )
-        raise UserInputError([error("HEAD001", "control_arms", message)]) from None
+    return {} if source == "prior" else load_outcome_posterior()
 
 
 @cache
