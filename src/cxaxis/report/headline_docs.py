@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -47,6 +46,7 @@ from cxaxis.trial.headline_plan import (
     headline_plan,
 )
 from cxaxis.trial.headline_run import planned_courses, run_headline
+from cxaxis.trial.replay_class import class_stamp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,12 +59,10 @@ _DEFAULT: Final[Source] = "control_arms"
 
 def class_state() -> tuple[str, str]:
     """Return what replays say of the class: its state, and in words."""
-    try:
-        stamp = import_module("cxaxis.trial.replay_class").class_stamp()
-    except ModuleNotFoundError:
-        return "not run", "not run"
-    words = stamp.words if stamp.state == "not run" else f"{stamp.words}, {stamp.missed} of "
-    return stamp.state, words if stamp.state == "not run" else f"{words}{stamp.of} trials missed"
+    stamp = class_stamp()
+    if stamp.state == "not run":
+        return stamp.state, stamp.state
+    return stamp.state, f"{stamp.words}, {stamp.missed} of {stamp.of} trials missed"
 
 
 def page_key(inputs: str, rows: Path, state: str) -> str:
