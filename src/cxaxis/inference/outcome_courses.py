@@ -41,11 +41,11 @@ DAYS_PER_MONTH: Final = 365.25 / 12.0
 #: Setting whose screening asks what screening of all of them needs.
 _STRICTEST: Final[Setting] = "metastatic_escc"
 #: Screened at most for each patient wanted; a population with fewer eligible makes do with them.
-MOST_SCREENED: Final = 16
+MOST_SCREENED: Final = 24
 #: From so many patients screened on, settings with too few eligible are given up.
 _SOON: Final = 128
 #: Below this share of the patients wanted, an arm has no number.
-LEAST_SHARE: Final = 1.0 / 3.0
+LEAST_SHARE: Final = 0.25
 _RESPONSES: Final = ("CR", "PR")
 
 _PF: Final = (("cisplatin", "palliative_80_mg_m2"), ("fluorouracil", "palliative_800_mg_m2_day"))
@@ -190,7 +190,7 @@ def sample_settings(
 ) -> dict[Setting, Cohort]:
     """Return the first ``n`` eligible patients of each setting, of one series of patients.
 
-    A setting with fewer than a third of ``n`` among the patients screened is left out.
+    A setting with fewer than a quarter of ``n`` among the patients screened is left out.
 
     Parameters
     ----------
@@ -207,8 +207,8 @@ def sample_settings(
     screened = 0
     while screened < most:
         wanted = [count for count in found.values() if count < n]
-        # At their pace these would not reach the least number by the end.
-        hopeless = [count * most < LEAST_SHARE * n * screened for count in wanted]
+        # At twice their pace these would not reach the least number by the end.
+        hopeless = [2 * count * most < LEAST_SHARE * n * screened for count in wanted]
         if not wanted or (screened >= _SOON and all(hopeless)):
             break
         block = screen(
