@@ -28,6 +28,7 @@ from cxaxis.core.errors import ModelValueError
 from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.protocol import Tolerances
 from cxaxis.inference.outcome_records import FLOOR
+from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.landmarks import CONTROL_ARMS, SETTINGS_OF_ARMS, Landmark
 from cxaxis.knowledge.parameters import Parameter, load_parameters
@@ -50,6 +51,11 @@ _RESPONSES: Final = ("CR", "PR")
 
 _PF: Final = (("cisplatin", "palliative_80_mg_m2"), ("fluorouracil", "palliative_800_mg_m2_day"))
 _TP: Final = (("cisplatin", "palliative_80_mg_m2"), ("paclitaxel", "palliative_175_mg_m2"))
+
+
+@cache
+def _drugs() -> Mapping[str, Drug]:
+    return load_drugs()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +89,7 @@ class BackboneArm:
     @property
     def plan(self) -> ArmPlan:
         """The arm as the pool simulates it."""
-        drugs = load_drugs()
+        drugs = _drugs()
         return ArmPlan(
             id=self.id,
             regimens=tuple((drugs[name], drugs[name].regimens[key]) for name, key in self.given),
