@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -39,6 +39,7 @@ from cxaxis.trial.pool import ArmCourse, ArmPlan, Schedule, schedule_of, simulat
 from cxaxis.trial.sightings import HAZARD_OUTPUTS, operation_reading_days
 
 DAYS_PER_MONTH: Final = 365.25 / 12.0
+_SETTINGS: Final[tuple[Setting, ...]] = get_args(Setting)
 #: Setting whose screening asks what screening of all of them needs.
 _STRICTEST: Final[Setting] = "metastatic_escc"
 #: Screened at most for each patient wanted; a population with fewer eligible makes do with them.
@@ -84,7 +85,7 @@ class BackboneArm:
     def setting(self) -> Setting:
         """Who is enrolled."""
         found = SETTINGS_OF_ARMS[self.id]
-        return next(name for name in SETTINGS if name == found)
+        return next(name for name in _SETTINGS if name == found)
 
     @property
     def plan(self) -> ArmPlan:
@@ -208,8 +209,8 @@ def sample_settings(
     solver = engine_named(engine)
     size = min(BLOCK, 4 * n)
     most = MOST_SCREENED * n
-    taken: dict[Setting, list[tuple[Candidates, list[int]]]] = {name: [] for name in SETTINGS}
-    found = dict.fromkeys(SETTINGS, 0)
+    taken: dict[Setting, list[tuple[Candidates, list[int]]]] = {name: [] for name in _SETTINGS}
+    found = dict.fromkeys(_SETTINGS, 0)
     screened = 0
     while screened < most:
         wanted = [count for count in found.values() if count < n]
@@ -228,8 +229,8 @@ def sample_settings(
             setting=_STRICTEST,
         )
         screened += size
-        for setting, stages in SETTINGS.items():
-            eligible = np.isin(block.stage, stages) & ~block.unfit(setting)
+        for setting in _SETTINGS:
+            eligible = np.isin(block.stage, SETTINGS[setting]) & ~block.unfit(setting)
             chosen = np.flatnonzero(eligible)[: n - found[setting]].tolist()
             taken[setting].append((block, chosen))
             found[setting] += len(chosen)
