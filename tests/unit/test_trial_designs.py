@@ -12,7 +12,6 @@ from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.trial.biomarkers import BIOMARKERS, CALLS, enters, strata_of
 from cxaxis.trial.protocol import Protocol, read_protocol
 from cxaxis.trial.protocol_parts import Enrichment, Stratum, whole_parts
-from cxaxis.trial.run import check_simulated
 from cxaxis.trial.schemas import ADSL, STAIN_CALLS
 
 #: Of the tiny protocol, as hashed before there were designs.
@@ -252,13 +251,3 @@ def test_patients_fall_into_bands_and_enter_above_a_cut_off(read):
     called = enters(Enrichment(biomarker="CXCR4GR", call="high"), covariates)
     assert called.tolist() == [True, False, False, True]
     assert enters(None, covariates).all()
-
-
-def test_a_run_refuses_what_it_would_not_act_on(read):
-    text = "\n".join([PROTOCOL, *SOUND[7:8], *SOUND[9:12], ""])
-    protocol = read(text)
-    with pytest.raises(UserInputError) as refusal:
-        check_simulated(protocol)
-    told = [item.message.split()[0] for item in refusal.value.findings]
-    assert told == ["enrichment", "baskets", "crossover", "estimand:"]
-    check_simulated(read(f"{PROTOCOL}{LOOKS}\n{BANDS}\n"))

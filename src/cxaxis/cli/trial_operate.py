@@ -83,6 +83,8 @@ def operate(
     from cxaxis.report.operating_page import operating_page
     from cxaxis.report.source import read_trial_run
     from cxaxis.runs.progress import ProgressBar
+    from cxaxis.trial.conduct import conducted_pool
+    from cxaxis.trial.jobs import arm_plans
     from cxaxis.trial.operating import check_pool_size, largest_trial
     from cxaxis.trial.operating_tables import Question, answers
 
@@ -111,8 +113,11 @@ def operate(
         target_hr=target,
     )
     with ProgressBar("Running trials", total=2 * replicates) as bar:
+        # Trials are drawn from the pool as the design counts it, switches and all.
+        pool = conducted_pool(run.tables["pool"], protocol, arm_plans(protocol))
+        tables = {**run.tables, "pool": pool}
         found = answers(
-            run.tables, protocol, question, strata=_strata(run, protocol), advance=bar.advance
+            tables, protocol, question, strata=_strata(run, protocol), advance=bar.advance
         )
     page = operating_page(found, question, protocol, n_pool=n_pool, run_key=run.manifest.run_key)
     _write(found.tables, page, directory)
@@ -178,8 +183,8 @@ def _end_point_findings(run: TrialRun, protocol: Protocol, code: str) -> Iterato
     from cxaxis.core.errors import error
 
     pool = run.tables["pool"]
-    counts = pool.groupby("PARAMCD")["ARM"].nunique()
-    known = [str(name) for name, arms in counts.items() if arms == len(protocol.arms)]
+    held = pool.groupby("PARAMCD")["ARM"].unique()
+    known = [str(name) for name, arms in held.items() if set(protocol.arm_ids) <= set(arms)]
     if code not in known:
         message = f"the pool has no {code} of every arm. It has {', '.join(known) or 'none'}."
         yield error("OPER002", "--end-point", message)
@@ -188,7 +193,8 @@ def _end_point_findings(run: TrialRun, protocol: Protocol, code: str) -> Iterato
 def _strata(run: TrialRun, protocol: Protocol) -> dict[str, str]:
     """Return the stratum of each patient, from the columns that the run keeps."""
     from cxaxis.cohort.staging import IHC_SERIES
-    from cxaxis.trial.biomarkers import BIOMARKERS, strata_of
+    from cxaxis.trial.biomarkers import BIOMARKERS
+    from cxaxis.trial.populations import allocation_strata
     from cxaxis.trial.schemas import STAIN_CALLS
 
     adsl = run.tables["adsl"]
@@ -200,7 +206,7 @@ def _strata(run: TrialRun, protocol: Protocol) -> dict[str, str]:
         **{item.covariate: name for name, item in BIOMARKERS.items()},
     }
     about = {key: adsl[name].to_numpy() for key, name in columns.items() if name in adsl}
-    return dict(zip(adsl["USUBJID"], strata_of(protocol, about), strict=True))
+    return dict(zip(adsl["USUBJID"], allocation_strata(protocol, about), strict=True))
 
 
 def _write(tables: Mapping[str, pd.DataFrame], page: str, directory: Path) -> None:

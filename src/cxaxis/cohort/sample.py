@@ -10,7 +10,7 @@ of tumours lies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,10 +49,14 @@ if TYPE_CHECKING:
 
     from cxaxis.runs.progress import Progress
 
+#: Tells from covariates which of the patients screened may enter, shape ``(n_patient,)``.
+Entry = Callable[[Mapping[str, Any]], BoolArray]
+
 BLOCK = 64
 MINUTES_PER_DAY = 1440.0
 # Distant disease at diagnosis is rare in some draws; below one in a hundred a draw is no ESCC.
 MOST_SCREENED_PER_PATIENT: Final = 100
+RARE_BIOMARKER: Final = 5  # So many times more where a biomarker is asked for.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +72,8 @@ class Cohort:
     covariates
         One row per patient: ``age_year, sex, weight_kg, height_cm, crcl_mL_min, site, t, n, stage,
         cxcr4_per_cell, diameter_mm, occult_metastases, days_from_inception, death_draw,
-        life_expectancy_day`` (see `screen`); the
-        assays of `Laboratory.at_diagnosis`, and each published cut-off's call of the stains:
-        ``cxcr4_ihc`` and those of `cxaxis.cohort.staging.stain_cutoffs`.
+        life_expectancy_day`` (see `screen`); assays of `Laboratory.at_diagnosis`; each cut-off's
+        call of the stains: ``cxcr4_ihc`` and those of `cxaxis.cohort.staging.stain_cutoffs`.
     screened
         How many were drawn, by reason of exclusion.
     seed
@@ -236,6 +239,12 @@ def _stains_of(covariates: Mapping[str, Any], chosen: BoolArray) -> dict[str, np
     return {name: np.asarray(covariates[name])[chosen] for name in STAINS.values()}
 
 
+def _called_as(series: Candidates, covariates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return covariates with stains told high or low by the cut-offs of one block."""
+    stains = _stains_of(series.covariates, np.asarray(series.stage != "failed"))
+    return {**covariates, **stain_calls(covariates, stains)}
+
+
 class ScreeningError(CxaxisError):
     """The population does not yield enough eligible patients."""
 
@@ -246,17 +255,20 @@ def _unfit_of(setting: Setting) -> tuple[str, ...]:
 
 
 def _enrol(
-    blocks: Iterator[Candidates], n: int, theta: Theta, setting: Setting
+    blocks: Iterator[Candidates], n: int, theta: Theta, setting: Setting, entry: Entry | None = None
 ) -> tuple[list[Any], dict[str, int]]:
     """Take candidates in index order until every stage is full."""
     quotas = stage_quotas(n, theta, setting)
     left = dict(quotas)
     reasons = ("screened", "distant", "other_stage", "stage_full", "failed", *_unfit_of(setting))
-    screened = dict.fromkeys(reasons, 0)
+    screened = dict.fromkeys((*reasons, *(() if entry is None else ("biomarker",))), 0)
+    most = MOST_SCREENED_PER_PATIENT * n * (1 if entry is None else RARE_BIOMARKER) + 10 * BLOCK
     taken: list[tuple[Candidates, list[int]]] = []
     for block in blocks:
         chosen = []
         unfit = block.unfit(setting)
+        series = taken[0][0] if taken else block
+        wanted = None if entry is None else entry(_called_as(series, block.covariates))
         for position, stage in enumerate(block.stage):
             if not any(left.values()):
                 break
@@ -267,6 +279,8 @@ def _enrol(
                 screened["distant" if stage == "IVB" else "other_stage"] += 1
             elif unfit[position]:
                 screened["unfit"] += 1
+            elif wanted is not None and not wanted[position]:
+                screened["biomarker"] += 1
             elif left[stage] == 0:
                 screened["stage_full"] += 1
             else:
@@ -275,7 +289,7 @@ def _enrol(
         taken.append((block, chosen))
         if not any(left.values()):
             return taken, screened
-        if screened["screened"] > MOST_SCREENED_PER_PATIENT * n + 10 * BLOCK:
+        if screened["screened"] > most:
             break
     empty = ", ".join(
         f"{stage}: {quotas[stage] - k} of {quotas[stage]}" for stage, k in left.items()
@@ -298,10 +312,7 @@ def gather(taken: Sequence[tuple[Candidates, list[int]]], **about: Any) -> Cohor
         key: np.concatenate([np.asarray(block.covariates[key])[chosen] for block, chosen in taken])
         for key in taken[0][0].covariates
     }
-    series = taken[0][0]
-    covariates |= stain_calls(
-        covariates, _stains_of(series.covariates, np.asarray(series.stage != "failed"))
-    )
+    covariates = _called_as(taken[0][0], covariates)
     return Cohort(
         indices=tuple(block.indices[i] for block, chosen in taken for i in chosen),
         table=ParameterTable(tables[0].names, values),
@@ -369,6 +380,7 @@ def sample_cohort(
     progress: Progress | None = None,
     tolerances: Tolerances | None = None,
     engine: str = POPULATION,
+    entry: Entry | None = None,
 ) -> Cohort:
     """Sample ``n`` eligible patients with ESCC, locally advanced (stages II to IVA) by default.
 
@@ -392,6 +404,9 @@ def sample_cohort(
         Error control; the engine's default if omitted.
     engine
         Name of the engine, see `cxaxis.engine.choice`.
+    entry
+        Which patients of the right stage may enter, by their covariates; all of them if omitted.
+        The others are counted as ``biomarker``.
 
     Raises
     ------
@@ -421,7 +436,7 @@ def sample_cohort(
 
     first_wave = -(-int(1.5 * n) // BLOCK)
     blocks = _blocks_in_order(task, workers, progress, first_wave)
-    taken, screened = _enrol(blocks, n, population, setting)
+    taken, screened = _enrol(blocks, n, population, setting, entry)
     return gather(taken, screened=screened, seed=seed, theta=population)
 
 
@@ -435,11 +450,12 @@ def sample_eligible(
     setting: Setting = LOCALLY_ADVANCED,
     tolerances: Tolerances | None = None,
     engine: str = POPULATION,
+    entry: Entry | None = None,
 ) -> Cohort:
     """Sample the first ``n`` eligible patients of a population, in whatever stages they come.
 
     For populations drawn from what is not known, whose stage mix may be far from the
-    registry's.
+    registry's. ``entry`` as in `sample_cohort`.
 
     Raises
     ------
@@ -451,7 +467,8 @@ def sample_eligible(
     found = 0
     size = max(4, n)
     solver = engine_named(engine)
-    for start in range(0, MOST_SCREENED_PER_PATIENT * n, size):
+    most = MOST_SCREENED_PER_PATIENT * n * (1 if entry is None else RARE_BIOMARKER)
+    for start in range(0, most, size):
         block = screen(
             model,
             parameters,
@@ -464,7 +481,11 @@ def sample_eligible(
         )
         eligible_here = np.isin(block.stage, SETTINGS[setting])
         unfit = eligible_here & block.unfit(setting)
-        eligible = np.flatnonzero(eligible_here & ~unfit)[: n - found]
+        wanted = eligible_here & ~unfit
+        if entry is not None:
+            series = taken[0][0] if taken else block
+            wanted &= entry(_called_as(series, block.covariates))
+        eligible = np.flatnonzero(wanted)[: n - found]
         screened["screened"] += size
         screened["distant"] += int((~eligible_here & (block.stage == "IVB")).sum())
         screened["failed"] += int((block.stage == "failed").sum())

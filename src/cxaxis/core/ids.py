@@ -35,3 +35,8 @@ def did_you_mean(text: str, known: Iterable[str]) -> str:
 def patient_id(index: int) -> str:
     """Return the label of the virtual patient with this zero-based index, ``VP00001`` first."""
     return f"VP{index + 1:05d}"
+
+
+def patient_index(label: str) -> int:
+    """Return the zero-based index of the virtual patient with this label, as `patient_id`."""
+    return int(label.removeprefix("VP")) - 1

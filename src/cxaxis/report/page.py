@@ -19,6 +19,7 @@ from cxaxis.core.outcomes import Outcome
 from cxaxis.figures.style import days_per_month
 from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.report import (
+    design_rows,
     drawings,
     patient_drawings,
     ratio_drawings,
@@ -135,6 +136,7 @@ def _content(run: TrialRun, results: TrialResults) -> dict[str, Any]:
         "swatches": {style.arm: style.colour for style in drawings.styles_of(summary)},
         "baseline": readings.baseline(tables["adsl"], list(summary.labels)),
         "day_zero": readings.day_zero(tables["adsl"]),
+        "design": design_rows.design_content(summary.design, summary.labels),
         "survival": [
             drawings.survival_drawing(run, paramcd="OS", end_point="Overall survival"),
             drawings.survival_drawing(run, paramcd="PFS", end_point="Progression-free survival"),

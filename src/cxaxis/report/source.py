@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from cxaxis.core.errors import Finding, UserInputError, error, raise_on_errors
 from cxaxis.core.ids import did_you_mean
+from cxaxis.report.design_summary import Design
 from cxaxis.runs.manifest import Manifest, check_tables, read_manifest
 from cxaxis.runs.tables import read_table
 
@@ -163,6 +164,7 @@ class Summary(_Row):
     prior_predictive: tuple[PriorPredictive, ...] = ()
     seal: SealEntry | None = None
     interim_looks: tuple[LookEntry, ...] = ()
+    design: Design | None = None
 
     @property
     def control_arm(self) -> ArmSummary:

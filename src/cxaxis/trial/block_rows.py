@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from cxaxis.models.build import Model
 from cxaxis.patient.readouts import occupancy
 from cxaxis.patient.recist import best_overall_response
 from cxaxis.runs.tables import empty_frame
+from cxaxis.trial.conduct import CrossoverPlan, simulate_switches
 from cxaxis.trial.events import Course, descriptions
 from cxaxis.trial.pool import AXIS_SLOTS, RECEPTORS, ArmCourse, ArmPlan, Schedule, simulate_arm
 from cxaxis.trial.schemas import ADPATH
@@ -35,12 +37,15 @@ class PoolBlock:
         Whether each was allocated to this arm.
     last_day
         Last day of each one's follow-up: what comes later the trial does not see.
+    crossover
+        What those are given who switch, None for an arm without switches.
     """
 
     plan: ArmPlan
     cohort: Cohort
     allocated_here: tuple[bool, ...]
     last_day: tuple[float, ...]
+    crossover: CrossoverPlan | None = None
 
 
 def block_tables(
@@ -58,13 +63,34 @@ def block_tables(
     here = np.flatnonzero(block.allocated_here)
     labels = np.array(block.cohort.labels)
     last_day = np.array(block.last_day)
+    kept, lived = {block.plan.id: course}, course
+    until = np.full(len(labels), np.inf)
+    if block.crossover is not None:
+        lived, until = simulate_switches(
+            model,
+            block.cohort,
+            block.plan,
+            course,
+            block.crossover,
+            schedule,
+            tolerances=tolerances,
+            engine=engine,
+        )
+        kept[block.crossover.arm] = lived
     return {
-        "pool": _pool_rows(labels, block.plan.id, course),
-        "outcome": _outcome_rows(labels, block.plan.id, course),
-        **_visit_rows(labels, here, last_day, block.plan.id, course),
-        **_path_rows(labels, here, last_day, block.plan.id, course),
-        **_pharmacology_rows(labels, here, block.plan, course),
+        "pool": _stacked([_pool_rows(labels, arm, each) for arm, each in kept.items()]),
+        "outcome": _stacked([_outcome_rows(labels, arm, each) for arm, each in kept.items()]),
+        **_visit_rows(labels, here, last_day, block.plan.id, lived),
+        **_path_rows(labels, here, last_day, block.plan.id, lived),
+        # After a switch the drugs are those of another arm.
+        **_pharmacology_rows(labels, here, until, block.plan, course),
     }
+
+
+def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 def _failed(course: ArmCourse) -> np.ndarray:
@@ -222,7 +248,7 @@ def _path_rows(
 
 
 def _pharmacology_rows(
-    labels: np.ndarray, here: np.ndarray, plan: ArmPlan, course: ArmCourse
+    labels: np.ndarray, here: np.ndarray, until: FloatArray, plan: ArmPlan, course: ArmCourse
 ) -> dict[str, pd.DataFrame]:
     import pandas as pd
 
@@ -232,7 +258,7 @@ def _pharmacology_rows(
     if slot is None:
         here, days = here[:0], np.array([])
     at = np.isin(schedule.times_day, days)
-    alive = days[None, :] <= course.event_day["OS"][here][:, None]
+    alive = days[None, :] <= np.minimum(course.event_day["OS"], until)[here][:, None]
     alive &= ~_failed(course)[here][:, None]
 
     def read(name: str) -> FloatArray:

@@ -35,6 +35,9 @@ from cxaxis.trial.protocol_parts import (
     whole_parts,
 )
 
+#: How names of uptake in PET begin.
+UPTAKES = ("SUV", "PET", "TBR")
+
 
 def design_findings(document: LocatedDocument) -> Iterator[Finding]:
     """Yield what is wrong with the design that a protocol describes."""
@@ -172,7 +175,13 @@ def _enrichment_findings(location: Location, document: LocatedDocument) -> Itera
             yield error("PROT025", where, message)
         return
     found = BIOMARKERS.get(item.biomarker)
-    if found is None:
+    if found is None and item.biomarker.upper().startswith(UPTAKES):
+        message = (
+            f"{key}.biomarker is {item.biomarker!r}, uptake in PET: no run reads images at "
+            "screening, so nobody could be selected by them. Enrich by a stain, such as CXCR4H."
+        )
+        yield error("PROT035", where, message)
+    elif found is None:
         hint = did_you_mean(item.biomarker, [*BIOMARKERS, *CALLS])
         message = f"{key}.biomarker is {item.biomarker!r}, no biomarker. {hint}"
         yield error("PROT025", where, message)
@@ -192,25 +201,38 @@ def _enrichment_findings(location: Location, document: LocatedDocument) -> Itera
 
 def _basket_findings(document: LocatedDocument) -> Iterator[Finding]:
     """Yield baskets of one name, and baskets that one patient could enter both of."""
-    baskets: list[tuple[Location, str, str]] = []
+    baskets: list[tuple[Location, str, str, Enrichment | None]] = []
     population = part_at(document, ("population",), Population)
     if population is not None:
-        baskets.append((("population",), "population", population.setting))
+        own = part_at(document, ("enrichment",), Enrichment)
+        baskets.append((("population",), "population", population.setting, own))
     found = list(parts_at(document, ("baskets",), Basket))
-    baskets += [(place, f"basket {item.id!r}", item.setting) for place, item in found]
+    baskets += [
+        (place, f"basket {item.id!r}", item.setting, item.enrichment) for place, item in found
+    ]
     names = [item.id for _, item in found]
     for index, (location, item) in enumerate(found):
         if item.id in names[:index]:
             message = f"baskets name {item.id!r} twice. Rename one."
             yield error("PROT030", document.where((*location, "id")), message)
-    for (_, first, one), (location, second, other) in combinations(baskets, 2):
+    for (_, first, one, first_marker), (location, second, other, other_marker) in combinations(
+        baskets, 2
+    ):
         shared = [stage for stage in SETTINGS[one] if stage in SETTINGS[other]]
-        if shared:
+        if shared and not _exclusive(first_marker, other_marker):
             message = (
                 f"{second} ({other}) overlaps with {first} ({one}): a patient of stage "
-                f"{' or '.join(shared)} could enter both. Give settings that share no stage."
+                f"{' or '.join(shared)} could enter both. Give settings that share no stage, or "
+                "opposite calls of one stain."
             )
             yield error("PROT030", document.where((*location, "setting")), message)
+
+
+def _exclusive(one: Enrichment | None, other: Enrichment | None) -> bool:
+    """Return whether nobody can have the biomarkers that both ask for."""
+    if one is None or other is None or one.biomarker != other.biomarker:
+        return False
+    return {one.call, other.call} == {"high", "low"}
 
 
 def _crossover_findings(document: LocatedDocument) -> Iterator[Finding]:

@@ -27,6 +27,9 @@ EXCLUSIONS: Final[Mapping[str, str]] = {
     "other_stage": "another stage than the trial enrols",
     "stage_full": "places of the stage already taken",
     "failed": "simulation failed before diagnosis",
+    "unfit": "not expected to live long enough",
+    "biomarker": "biomarker not as asked",
+    "no_population": "could enter no population, or its places were taken",
 }
 OTHER: Final = "reason not recorded, or patients chosen by hand"
 LOST: Final = "Lost to follow-up"

@@ -23,6 +23,7 @@ from cxaxis.runs.blocks import Block, BlockStore, blocks_of
 from cxaxis.runs.executor import check_workers
 from cxaxis.trial.analysis import follow_up
 from cxaxis.trial.block_rows import PoolBlock, block_tables
+from cxaxis.trial.conduct import crossover_plan
 from cxaxis.trial.pool import ArmPlan, Schedule, schedule_of
 from cxaxis.trial.protocol import Protocol, arm_regimens
 from cxaxis.trial.schemas import PHI, UNCERTAINTY
@@ -52,6 +53,14 @@ class Setup:
         return tuple(p for p in self.plans if p.id in wanted and p.id != self.protocol.control)
 
 
+def arm_plans(protocol: Protocol) -> tuple[ArmPlan, ...]:
+    """Return the arms of a protocol as the pool needs them."""
+    drugs = load_drugs()
+    return tuple(
+        ArmPlan(id=arm.id, regimens=arm_regimens(protocol, arm, drugs)) for arm in protocol.arms
+    )
+
+
 def set_up(
     protocol: Protocol,
     values: Mapping[str, float],
@@ -59,11 +68,8 @@ def set_up(
     engine: str = POPULATION,
 ) -> Setup:
     """Return the set-up of a protocol with some parameter values set by hand."""
-    drugs = load_drugs()
     parameters = with_values(load_parameters(), values)
-    plans = tuple(
-        ArmPlan(id=arm.id, regimens=arm_regimens(protocol, arm, drugs)) for arm in protocol.arms
-    )
+    plans = arm_plans(protocol)
     return Setup(
         protocol=protocol,
         parameters=parameters,
@@ -98,7 +104,7 @@ class Job:
     def size(self) -> int:
         """Patient courses in this job."""
         if isinstance(self.payload, PoolBlock):
-            return len(self.payload.cohort)
+            return len(self.payload.cohort) * (1 + (self.payload.crossover is not None))
         arms = 1 + len(self.payload.plans)
         if isinstance(self.payload, PhiTask):
             return arms * len(self.payload.cohort)
@@ -145,6 +151,7 @@ def pool_jobs(setup: Setup, cohort: Cohort, arms: IntArray, store: BlockStore) -
     """Return the blocks of the pool: every patient under every arm."""
     jobs = []
     _, last_day, _ = follow_up(setup.protocol, cohort)
+    crossover = crossover_plan(setup.protocol, setup.plans)
     for index, plan in enumerate(setup.plans):
         for block in blocks_of(plan.id, len(cohort)):
             part = np.arange(block.start, block.stop)
@@ -153,6 +160,7 @@ def pool_jobs(setup: Setup, cohort: Cohort, arms: IntArray, store: BlockStore) -
                 cohort=cohort.rows(part),
                 allocated_here=tuple(bool(arms[i] == index) for i in part),
                 last_day=tuple(last_day[part].tolist()),
+                crossover=crossover if plan is setup.control else None,
             )
             jobs.append(
                 Job(
@@ -228,6 +236,7 @@ def draw_jobs(setup: Setup, store: BlockStore) -> list[Job]:
                 schedule=_outcomes_only(setup),
                 n_patient=more.patients_per_draw,
                 setting=setup.protocol.population.setting,
+                enrichment=setup.protocol.enrichment,
                 seed=setup.protocol.seed,
                 tolerances=setup.tolerances,
                 engine=setup.engine,

@@ -7,7 +7,7 @@ Only the pool knows counterfactuals. An allocated trial takes one arm of each pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -226,6 +226,36 @@ def doses_of(plan: ArmPlan, cohort: Cohort) -> DoseTable:
     return DoseTable(tuple(rows))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """Patients who leave the doses of an arm on a day of their own.
+
+    Attributes
+    ----------
+    day
+        Day of the switch, shape ``(n_patient,)``, infinite for those who stay.
+    doses
+        What everybody is given in the end, before and after the switch.
+    before
+        Their course without any switch.
+    """
+
+    day: FloatArray
+    doses: DoseTable
+    before: SimulationResult
+
+    def joined(self, after: SimulationResult) -> SimulationResult:
+        """Return a course that is bit for bit the one before up to the day of the switch."""
+        early = after.times[None, :] <= self.day[:, None]
+        stays = np.isinf(self.day)
+        pairs = zip(stays, self.before.outcomes, after.outcomes, strict=True)
+        return replace(
+            after,
+            values=np.where(early[:, :, None], self.before.values, after.values),
+            outcomes=tuple(first if stay else later for stay, first, later in pairs),
+        )
+
+
 def simulate_arm(
     model: Model,
     cohort: Cohort,
@@ -233,6 +263,7 @@ def simulate_arm(
     schedule: Schedule,
     *,
     phi: float | None = None,
+    switch: Switch | None = None,
     tolerances: Tolerances | None = None,
     engine: str = POPULATION,
 ) -> ArmCourse:
@@ -242,6 +273,8 @@ def simulate_arm(
     ----------
     phi
         Causal share to use instead of the cohort's own.
+    switch
+        Who is given other doses than the plan's, and from when; the plan names all drugs.
     tolerances
         Error control; `PATIENT_TOLERANCES` if omitted.
     engine
@@ -262,11 +295,13 @@ def simulate_arm(
     result = engine_named(engine).simulate(
         model.sbml,
         table,
-        doses_of(plan, cohort),
+        doses_of(plan, cohort) if switch is None else switch.doses,
         times,
         outputs,
         tolerances=tolerances or PATIENT_TOLERANCES,
     )
+    if switch is not None:
+        result = switch.joined(result)
     sighting = Sighting(
         times_day=times,
         outputs={name: result.of(name) for name in outputs},

@@ -32,6 +32,7 @@ from cxaxis.knowledge.located_yaml import (
     read_located_yaml,
     validation_findings,
 )
+from cxaxis.trial.conduct_findings import conduct_findings
 from cxaxis.trial.design_findings import design_findings, replay_findings
 from cxaxis.trial.document_parts import LONGEST_HORIZON_DAY
 from cxaxis.trial.protocol_findings import protocol_findings
@@ -85,6 +86,9 @@ class Protocol(Strict):
     estimand
         How what happens after randomisation counts: ``treatment_policy`` counts all events,
         ``while_on_treatment`` those before the planned drugs end.
+    on_treatment_window_day
+        Days after the end of the planned drugs in which events still count; 0 if omitted. For
+        ``while_on_treatment`` alone.
     interim
         Looks at the data before the end, at which the trial may stop.
     replay
@@ -112,6 +116,7 @@ class Protocol(Strict):
     visits: Visits
     endpoints: tuple[EndPoint, ...] = Field(strict=False)
     estimand: Literal["treatment_policy", "while_on_treatment"] = "treatment_policy"
+    on_treatment_window_day: Annotated[float, Field(ge=0)] | None = None
     interim: Interim | None = None
     replay: bool = False
     published: tuple[Published, ...] | None = Field(default=None, strict=False)
@@ -197,6 +202,7 @@ def read_protocol(
         *findings,
         *protocol_findings(document, known),
         *design_findings(document),
+        *conduct_findings(document, known),
         *replay_findings(document, sealed=sealing or seal_content(source) is not None),
     ]
     try:

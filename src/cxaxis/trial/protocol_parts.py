@@ -34,6 +34,8 @@ Stratum = Literal[
     "ihc_chen_2020_cxcl12",
     "ihc_cxcr7_2013_ackr3",
 ]
+#: Names the protocol's own population beside its baskets.
+OWN_POPULATION: Final = "population"
 #: Parts into which a trial can be shared out.
 MOST_PARTS: Final = 100
 _EXPLICIT = ("dose", "route", "every_day", "n_doses", "duration_day", "weekdays_only")
@@ -266,6 +268,9 @@ class Interim(Strict):
 class Crossover(Strict):
     """What patients of the control arm may be given after an event.
 
+    From the visit that shows it on they are given what the arm adds to the backbone, its days
+    counted from that visit, and nothing else.
+
     Attributes
     ----------
     to
@@ -284,7 +289,7 @@ class Crossover(Strict):
 class Basket(Strict):
     """A population that enters beside the protocol's own, under the same arms.
 
-    Patients of each are allocated, and can be compared, on their own.
+    Patients of each are allocated, and compared, on their own.
     """
 
     id: SbmlId

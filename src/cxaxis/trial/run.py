@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxaxis._version import __version__
-from cxaxis.cohort.sample import Cohort, sample_cohort
+from cxaxis.cohort.sample import Cohort
 from cxaxis.core.arrays import IntArray
-from cxaxis.core.errors import UserInputError, error, raise_on_errors
+from cxaxis.core.errors import UserInputError, error
 from cxaxis.core.hashing import sha256_of
 from cxaxis.engine.choice import POPULATION, engine_named
 from cxaxis.engine.protocol import Tolerances
@@ -28,7 +28,8 @@ from cxaxis.runs.progress import NullProgress, Progress
 from cxaxis.runs.tables import data_dictionary, empty_frame, read_table, write_table
 from cxaxis.trial.allocation import allocate
 from cxaxis.trial.analysis import adsl_of, allocated_adtte, summarise
-from cxaxis.trial.biomarkers import strata_of
+from cxaxis.trial.conduct import conduct_table, conducted_pool
+from cxaxis.trial.design_results import design_summary
 from cxaxis.trial.interims import trial_looks
 from cxaxis.trial.jobs import (
     Job,
@@ -39,6 +40,13 @@ from cxaxis.trial.jobs import (
     processes_for,
     run_job,
     set_up,
+)
+from cxaxis.trial.populations import (
+    allocation_strata,
+    check_entrants,
+    entry_table,
+    given_screenings,
+    sample_entrants,
 )
 from cxaxis.trial.protocol import SEAL_SUFFIX, Protocol, read_protocol
 from cxaxis.trial.schemas import (
@@ -158,28 +166,6 @@ def _basis(key_parts: Mapping[str, Any]) -> dict[str, str]:
     return {name: key_parts[name] for name in BASIS}
 
 
-def check_simulated(protocol: Protocol) -> None:
-    """Raise `UserInputError` for each part of a protocol that can be described, but not run."""
-    asked = {
-        "enrichment": protocol.enrichment is not None,
-        "baskets": bool(protocol.baskets),
-        "crossover": protocol.crossover is not None,
-        f"estimand: {protocol.estimand}": protocol.estimand != "treatment_policy",
-    }
-    raise_on_errors(
-        [
-            error(
-                "TRIAL003",
-                f"protocol {protocol.sha256[:12]}",
-                f"{key} can be described, checked and sealed, but a run does not act on it and "
-                "would answer another question. Leave it out to run the trial without.",
-            )
-            for key, present in asked.items()
-            if present
-        ]
-    )
-
-
 def _molar_mass(drug: Drug) -> float | None:
     return None if drug.molar_mass is None else drug.molar_mass.g_per_mol
 
@@ -204,6 +190,7 @@ def check_cohort(protocol: Protocol, cohort: Cohort, values: Mapping[str, float]
             "Sample that many, or change patients_per_ratio_unit."
         )
         raise UserInputError([error("TRIAL001", "cohort", message)])
+    check_entrants(protocol, cohort)
 
 
 def run_trial(
@@ -254,7 +241,6 @@ def run_trial(
     """
     plan = protocol if isinstance(protocol, Protocol) else read_protocol(protocol)
     sealed = seal if isinstance(protocol, Protocol) else state_of(plan, protocol)
-    check_simulated(plan)
     check_workers(workers)
     check_scheduler(scheduler)
     if out is not None and inspect_run(Path(out)).state in (RunState.COMPLETE, RunState.FOREIGN):
@@ -292,7 +278,8 @@ def planned_courses(protocol: Protocol) -> int:
     arms, more = len(protocol.arms), protocol.uncertainty
     swept = len(more.phi_values) * min(more.phi_patients, protocol.n_patient) * arms
     compared = 1 + (len(more.arms) or arms - 1)
-    return protocol.n_patient * arms + swept + more.draws * compared * more.patients_per_draw
+    pooled = protocol.n_patient * (arms + (protocol.crossover is not None))
+    return pooled + swept + more.draws * compared * more.patients_per_draw
 
 
 def _compute(
@@ -305,18 +292,10 @@ def _compute(
     scheduler: str | None,
 ) -> None:
     protocol = setup.protocol
-    cohort = given
+    cohort, screenings = given, given_screenings(protocol, given)
     if cohort is None:
         with timed(run.log_path, "cohort"):
-            cohort = sample_cohort(
-                protocol.n_patient,
-                protocol.seed,
-                setting=protocol.population.setting,
-                parameters=setup.parameters,
-                model=setup.model,
-                tolerances=setup.tolerances,
-                engine=setup.engine,
-            )
+            cohort, screenings = sample_entrants(setup)
     arms = _allocation(protocol, cohort)
     pool_store = run.block_store(BLOCK_SCHEMAS)
     jobs = pool_jobs(setup, cohort, arms, pool_store)
@@ -342,7 +321,11 @@ def _compute(
         tables["phi"] = _loaded(phi_blocks, PHI)
         tables["uncertainty"] = _loaded(draw_blocks, UNCERTAINTY)
         tables["adsl"] = adsl_of(protocol, cohort, arms)
-        tables["adtte"] = allocated_adtte(tables["pool"], protocol, cohort, arms)
+        counted = conducted_pool(tables["pool"], protocol, setup.plans)
+        tables["adtte"] = allocated_adtte(counted, protocol, cohort, arms)
+        tables["conduct"] = conduct_table(
+            protocol, setup.plans, tables["pool"], entry_table(protocol, cohort, arms)
+        )
         tables["parameters"] = parameter_table(setup.parameters)
         for schema in RUN_SCHEMAS:
             write_table(tables[schema.name], run.path / schema.file_name, schema)
@@ -353,6 +336,7 @@ def _compute(
             run.write_json(f"protocol.json{SEAL_SUFFIX}", seal.seal.model_dump(mode="json"))
         basis = _basis(_key_parts(setup, None))
         summary = summarise(protocol, read_back)
+        summary["design"] = design_summary(protocol, setup.plans, screenings, read_back)
         looks = trial_looks(read_back["adtte"], read_back["adsl"], protocol)
         if looks is not None:
             summary["interim_looks"] = [asdict(look) for look in looks]
@@ -371,7 +355,7 @@ def _compute(
 
 
 def _allocation(protocol: Protocol, cohort: Cohort) -> IntArray:
-    strata = strata_of(protocol, cohort.covariates)
+    strata = allocation_strata(protocol, cohort.covariates)
     return allocate(strata, protocol.ratios, seed=protocol.seed)
 
 

@@ -77,6 +77,23 @@ ADSL: Final = TableSchema(
     version=4,
 )
 
+CONDUCT: Final = TableSchema(
+    name="conduct",
+    meaning="What the trial did with each patient: population, end of treatment, switch",
+    columns=(
+        SUBJECT,
+        ALLOCATED,
+        _column("BASKET", "string", "", "Population the patient entered by"),
+        _column("ENDTRTDY", "float64", "day", "End of the arm's planned drugs"),
+        _column("LASTDY", "float64", "day", "Last day of follow-up"),
+        _column("LOST", "bool", "", "Whether that was loss to follow-up"),
+        _column(
+            "PROGDY", "float64", "day", "First progression seen in the control arm", nullable=True
+        ),
+        _column("CROSSDY", "float64", "day", "Switch to the drugs of another arm", nullable=True),
+    ),
+)
+
 ADTTE: Final = TableSchema(
     name="adtte",
     meaning="Times to event of the allocated trial",
@@ -239,6 +256,7 @@ PHI: Final = TableSchema(
 
 RUN_SCHEMAS: Final = (
     ADSL,
+    CONDUCT,
     ADTTE,
     ADTR,
     ADRS,

@@ -18,6 +18,7 @@ from cxaxis.knowledge.drug_records import Drug, Regimen
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.models.agents import slot_of
 from cxaxis.runs.files import write_text_durably
+from cxaxis.trial.operations import SURGERY
 from cxaxis.trial.pool import AXIS_SLOTS
 from cxaxis.trial.protocol import EXAMPLE_FOLDER
 
@@ -198,7 +199,11 @@ def _options(content: Mapping[str, Any]) -> str:
         f"interim: {{events: {n_patient // 2}, information_fractions: [0.5, 0.75], "
         "spending: obrien_fleming}",
         "biomarker_strata: [{biomarker: CXCL12H, bands: [[0, 100], [100, 300]]}]",
+        "enrichment: {biomarker: CXCR4GR, call: high}",
     ]
+    # A switch would move or cancel an operation.
+    if all(item["drug"] != SURGERY for item in content["backbone"]):
+        lines.append(f"crossover: {{to: {added}, at: progression, share: 0.5}}")
     return "\n# More that a protocol may say; take the mark away to use a line.\n" + "".join(
         f"# {line}\n" for line in lines
     )

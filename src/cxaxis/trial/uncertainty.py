@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from cxaxis.knowledge.wirings import Wirings
 from cxaxis.models.build import Model, build
 from cxaxis.models.wiring import Wiring, wiring_from
 from cxaxis.stats.bootstrap import log_rate_ratios, pool_rate_ratio
+from cxaxis.trial.biomarkers import enters
 from cxaxis.trial.pool import ArmPlan, Schedule, simulate_arm
+from cxaxis.trial.protocol_parts import Enrichment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +99,7 @@ class DrawTask:
     tolerances: Tolerances
     setting: Setting = LOCALLY_ADVANCED
     engine: str = POPULATION
+    enrichment: Enrichment | None = None
 
 
 def draw_wiring(wirings: Wirings, *, seed: int, draw: int) -> Wiring:
@@ -138,6 +142,7 @@ def draw_rows(task: DrawTask) -> pd.DataFrame:
             setting=task.setting,
             tolerances=task.tolerances,
             engine=task.engine,
+            entry=None if task.enrichment is None else partial(enters, task.enrichment),
         )
     except ScreeningError:
         cohort = None
