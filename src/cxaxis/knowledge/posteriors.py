@@ -47,7 +47,7 @@ def load_cell_posterior(path: Path | None = None) -> Mapping[int, Mapping[str, f
         If the file is missing, empty or malformed.
     """
     return _load_draws(
-        cell_posterior_file() if path is None else path,
+        _present(cell_posterior_file() if path is None else path, COMMAND),
         CELL_POSTERIOR_FILE,
         _ids_of("cell_priors.tsv", PRIOR_COLUMNS),
         command=COMMAND,
@@ -80,7 +80,7 @@ def load_outcome_posterior(path: Path | None = None) -> Mapping[int, Mapping[str
         If the file is missing, empty or malformed.
     """
     return _load_draws(
-        outcome_posterior_file() if path is None else path,
+        _present(outcome_posterior_file() if path is None else path, OUTCOME_COMMAND),
         OUTCOME_POSTERIOR_FILE,
         _ids_of("fitted_population.tsv", FITTED_COLUMNS),
         command=OUTCOME_COMMAND,
@@ -88,12 +88,16 @@ def load_outcome_posterior(path: Path | None = None) -> Mapping[int, Mapping[str
     )
 
 
-def _load_draws(
-    source: Path, name: str, names: tuple[str, ...], *, command: str, positive: bool
-) -> Mapping[int, Mapping[str, float]]:
+def _present(source: Path, command: str) -> Path:
     if not source.is_file():
         message = f"is missing. Write it with {command}."
         raise_on_errors([error("POST002", str(source), message)])
+    return source
+
+
+def _load_draws(
+    source: Path, name: str, names: tuple[str, ...], *, command: str, positive: bool
+) -> Mapping[int, Mapping[str, float]]:
     table = read_table(source, name, ("draw", *names), key=("draw",))
     findings: list[Finding] = list(table.findings)
     draws: dict[int, Mapping[str, float]] = {}

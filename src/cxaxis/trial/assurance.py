@@ -16,6 +16,7 @@ from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError, UserInputError, error
 from cxaxis.core.streams import rng_for
 from cxaxis.trial.operating import CounterfactualPool
+from cxaxis.trial.protocol_parts import Populations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,7 +211,11 @@ def sampling_variance(
 
 
 def drawn_parameters(
-    parameters: pd.DataFrame, uncertainty: pd.DataFrame, *, seed: int
+    parameters: pd.DataFrame,
+    uncertainty: pd.DataFrame,
+    *,
+    seed: int,
+    populations: Populations = "prior",
 ) -> dict[str, FloatArray]:
     """Return the value of every uncertain parameter in each row of ``uncertainty``.
 
@@ -223,14 +228,16 @@ def drawn_parameters(
         Tables of the run.
     seed
         Of the run.
+    populations
+        Where the run drew them.
 
     Raises
     ------
     UserInputError
         If what is drawn is not what the run drew.
     """
-    from cxaxis.cohort.population import draw_theta
     from cxaxis.knowledge.parameters import UNIFORM_SHARES, Parameter
+    from cxaxis.trial.uncertainty import drawn_population
 
     uncertain = parameters[
         (parameters["WIDENED"] > 0) | parameters["ID"].isin(list(UNIFORM_SHARES))
@@ -254,7 +261,10 @@ def drawn_parameters(
         )
         for row in uncertain.to_dict("records")
     }
-    draws = [draw_theta(rows, seed=seed, draw=int(draw)) for draw in uncertainty["DRAW"].to_numpy()]
+    draws = [
+        drawn_population(rows, seed=seed, draw=int(draw), populations=populations)
+        for draw in uncertainty["DRAW"].to_numpy()
+    ]
     found = {name: np.array([theta[name] for theta in draws]) for name in rows}
     told = uncertainty["PHI"].to_numpy(dtype=np.float64)
     if len(draws) and not np.allclose(found.get("phi", -1.0), told, rtol=0.0, atol=_SAME_SHARE):

@@ -16,6 +16,7 @@ import numpy as np
 from cxaxis.core.arrays import FloatArray
 from cxaxis.core.errors import ModelValueError, UserInputError
 from cxaxis.trial.assurance import drawn_parameters, sampling_variance
+from cxaxis.trial.protocol_parts import Populations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,6 +157,7 @@ def influence_rows(
     seed: int,
     drugs: Sequence[str] | None,
     notes: list[str],
+    populations: Populations = "prior",
 ) -> list[tuple[Any, ...]]:
     """Return the rows of `cxaxis.trial.result_schemas.INFLUENCE`; notes say why there are none."""
     rows: list[tuple[Any, ...]] = []
@@ -172,7 +174,9 @@ def influence_rows(
             continue
         used = patient_parameters(drugs) if used is None else used
         try:
-            drawn = drawn_parameters(tables["parameters"], known, seed=seed)
+            drawn = drawn_parameters(
+                tables["parameters"], known, seed=seed, populations=populations
+            )
             found = rank_influence(
                 known["LOGHR"].to_numpy(dtype=np.float64),
                 {name: x for name, x in drawn.items() if name in used},

@@ -240,6 +240,7 @@ def draw_jobs(setup: Setup, store: BlockStore) -> list[Job]:
                 seed=setup.protocol.seed,
                 tolerances=setup.tolerances,
                 engine=setup.engine,
+                populations=more.populations,
             ),
         )
         for k in range(more.draws)

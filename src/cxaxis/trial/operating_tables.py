@@ -358,7 +358,12 @@ def _information_rows(
         )
     found = information_value(
         known["LOGHR"].to_numpy(dtype=np.float64),
-        drawn_parameters(parameters, known, seed=protocol.seed),
+        drawn_parameters(
+            parameters,
+            known,
+            seed=protocol.seed,
+            populations=protocol.uncertainty.populations,
+        ),
         {**wiring_switches(known["WIRING"].to_numpy()), "wiring": known["WIRING"].to_numpy()},
         target=float(np.log(question.target_hr)),
         within_variance=within,

@@ -158,6 +158,8 @@ class Protocol(Strict):
         """Return the protocol after defaults, ready for canonical JSON and readable again."""
         content = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         # Keys that came after the first protocols: those that do without keep their hash.
+        if self.uncertainty.populations == "prior":
+            del content["uncertainty"]["populations"]
         return content if self.replay else {k: v for k, v in content.items() if k != "replay"}
 
     @property

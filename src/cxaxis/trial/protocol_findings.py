@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from cxaxis.core.errors import Finding, error
+from cxaxis.core.errors import Finding, UserInputError, error
 from cxaxis.core.ids import did_you_mean
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.located_yaml import LocatedDocument, Location
+from cxaxis.knowledge.posteriors import load_outcome_posterior
 from cxaxis.trial.document_parts import horizon_of, part_at, prescriptions_of, words_at
 from cxaxis.trial.events import END_POINTS
 from cxaxis.trial.operations import operation_findings
@@ -40,8 +41,33 @@ def protocol_findings(document: LocatedDocument, drugs: Mapping[str, Drug]) -> I
     prescribed = tuple(prescriptions_of(document))
     for location, item in prescribed:
         yield from _prescription_findings(item, location, document, drugs)
+    yield from _population_findings(document)
     yield from slot_findings(((place, item.drug) for place, item in prescribed), document, drugs)
     yield from operation_findings(document, drugs)
+
+
+def _population_findings(document: LocatedDocument) -> Iterator[Finding]:
+    """Yield why populations cannot be drawn from the fit to control arms, if they are to be."""
+    place: Location = ("uncertainty", "populations")
+    if document.value(place) != "control_arms":
+        return
+    try:
+        known = len(load_outcome_posterior())
+    except UserInputError as err:
+        for finding in err.findings:
+            message = (
+                f"uncertainty.populations is control_arms, but {finding.where} {finding.message} "
+                "Or draw from the prior."
+            )
+            yield error("PROT035", document.where(place), message)
+        return
+    draws = document.value(("uncertainty", "draws"))
+    if isinstance(draws, int) and draws > known:
+        message = (
+            f"uncertainty.draws is {draws}, but the fit to control arms has {known} populations. "
+            f"Ask for {known} or fewer, or draw from the prior."
+        )
+        yield error("PROT035", document.where(("uncertainty", "draws")), message)
 
 
 def _end_point_findings(document: LocatedDocument) -> Iterator[Finding]:

@@ -36,6 +36,9 @@ Stratum = Literal[
 ]
 #: Names the protocol's own population beside its baskets.
 OWN_POPULATION: Final = "population"
+#: Where the populations of an uncertainty analysis are drawn: the prior of every parameter, or the
+#: posterior that the outcomes of published control arms left.
+Populations = Literal["prior", "control_arms"]
 #: Parts into which a trial can be shared out.
 MOST_PARTS: Final = 100
 _EXPLICIT = ("dose", "route", "every_day", "n_doses", "duration_day", "weekdays_only")
@@ -142,7 +145,10 @@ class Uncertainty(Strict):
     Attributes
     ----------
     draws
-        Populations drawn from the prior, simulated under control and `arms`; 0 for none.
+        Populations drawn from `populations`, simulated under control and `arms`; 0 for none.
+    populations
+        ``prior`` draws every parameter from what its sources leave open; ``control_arms`` from
+        the fit to the outcomes of published control arms, see ``docs/control_arms.md``.
     patients_per_draw
         Patients of each population.
     arms
@@ -155,6 +161,7 @@ class Uncertainty(Strict):
     """
 
     draws: Annotated[int, Field(ge=0, le=10_000)] = 0
+    populations: Populations = "prior"
     patients_per_draw: Annotated[int, Field(ge=4)] = 16
     arms: tuple[SbmlId, ...] = Field(default=(), strict=False)
     phi_values: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(), strict=False)

@@ -148,7 +148,14 @@ def trial_results(
     rows[CONCORDANCE.name] = _concordance_rows(adsl, adtte, control, seed, notes)
     rows[INTERIM_LOOKS.name] = [_look_row(look) for look in looks]
     rows[VARIANCE.name] = variance_rows(tables, others, control=control, seed=seed, notes=notes)
-    rows[INFLUENCE.name] = influence_rows(tables, others, seed=seed, drugs=drugs, notes=notes)
+    rows[INFLUENCE.name] = influence_rows(
+        tables,
+        others,
+        seed=seed,
+        drugs=drugs,
+        notes=notes,
+        populations=protocol.get("uncertainty", {}).get("populations", "prior"),
+    )
     made = {
         schema.name: _frame(schema, rows[schema.name])
         for schema in (

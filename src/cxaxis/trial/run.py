@@ -19,6 +19,7 @@ from cxaxis.engine.protocol import Tolerances
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.evidence import Evidence, Reference, load_evidence, load_references
 from cxaxis.knowledge.parameters import Parameters, load_parameters
+from cxaxis.knowledge.posteriors import load_outcome_posterior
 from cxaxis.runs.dask_executor import check_scheduler
 from cxaxis.runs.directory import RunDirectory, RunState, inspect_run, open_run
 from cxaxis.runs.executor import check_workers, run_blocks
@@ -142,9 +143,14 @@ def _key_parts(
     if cohort is not None:
         given = sha256_of([cohort.seed, list(cohort.indices), cohort.table.values.tolist()])
     sealed = {} if seal is None else {"seal_sha256": seal.seal.sha256}
+    fitted = {}
+    if setup.protocol.uncertainty.populations == "control_arms":
+        draws = {str(draw): dict(values) for draw, values in load_outcome_posterior().items()}
+        fitted = {"posterior_sha256": sha256_of(draws)}
     return {
         "protocol_sha256": setup.protocol.sha256,
         **sealed,
+        **fitted,
         "sbml_sha256": setup.model.sha256,
         "parameters_sha256": sha256_of(rows),
         "regimens_sha256": sha256_of(regimens),

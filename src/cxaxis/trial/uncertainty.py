@@ -1,4 +1,4 @@
-"""The headline against what is not known: fixed causal shares, and draws of the prior."""
+"""The headline against what is not known: fixed causal shares, and drawn populations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cxaxis.cohort.population import draw_theta
+from cxaxis.cohort.calibrated import posterior_draw
+from cxaxis.cohort.population import Theta, draw_theta
 from cxaxis.cohort.sample import Cohort, ScreeningError, sample_eligible
 from cxaxis.cohort.settings import LOCALLY_ADVANCED, Setting
 from cxaxis.core.arrays import FloatArray
@@ -23,7 +24,7 @@ from cxaxis.models.wiring import Wiring, wiring_from
 from cxaxis.stats.bootstrap import log_rate_ratios, pool_rate_ratio
 from cxaxis.trial.biomarkers import enters
 from cxaxis.trial.pool import ArmPlan, Schedule, simulate_arm
-from cxaxis.trial.protocol_parts import Enrichment
+from cxaxis.trial.protocol_parts import Enrichment, Populations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ def phi_rows(task: PhiTask) -> pd.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class DrawTask:
-    """One population drawn from the prior, under control and the arms compared with it."""
+    """One population drawn from what is not known, under control and the arms compared with it."""
 
     draw: int
     parameters: Mapping[str, Parameter]
@@ -100,6 +101,24 @@ class DrawTask:
     setting: Setting = LOCALLY_ADVANCED
     engine: str = POPULATION
     enrichment: Enrichment | None = None
+    populations: Populations = "prior"
+
+
+def drawn_population(
+    parameters: Mapping[str, Parameter], *, seed: int, draw: int, populations: Populations
+) -> Theta:
+    """Return population ``draw`` of the prior or of the fit to control arms.
+
+    Of the latter draws have their own seed; ``seed`` is that of the prior's.
+
+    Raises
+    ------
+    UserInputError
+        If the fit is not there, or has no such draw.
+    """
+    if populations == "control_arms":
+        return posterior_draw(parameters, draw)
+    return draw_theta(parameters, seed=seed, draw=draw)
 
 
 def draw_wiring(wirings: Wirings, *, seed: int, draw: int) -> Wiring:
@@ -127,7 +146,9 @@ def draw_rows(task: DrawTask) -> pd.DataFrame:
     """
     import pandas as pd
 
-    theta = draw_theta(task.parameters, seed=task.seed, draw=task.draw)
+    theta = drawn_population(
+        task.parameters, seed=task.seed, draw=task.draw, populations=task.populations
+    )
     wiring = draw_wiring(task.wirings, seed=task.seed, draw=task.draw)
     model = build("patient", task.parameters, wiring)
     values = dict.fromkeys((plan.id for plan in task.plans), np.nan)
