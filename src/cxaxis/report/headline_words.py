@@ -31,6 +31,7 @@ SOURCE_WORDS: Final = {
     "prior": "the prior: no outcome of a trial has narrowed it",
     "control_arms": "the posterior given published control arms",
 }
+_CHANCE_TOLD: Final = 2
 FOREST: Final = "headline_forest.svg"
 SHARES: Final = "headline_phi.svg"
 
@@ -141,7 +142,8 @@ def _backbone(found: Headline, backbone: str) -> Iterator[str]:
     for code in ENDPOINTS:
         yield from _ratios(items, code)
     yield from (
-        "What the spread of log HR of OS comes from, and what explains most of it over draws:",
+        "What the spread of log HR of OS comes from, and what explains most of its rank over",
+        "draws:",
         "",
     )
     heads = ("Agent", "SD", "Patients", "Parameters", "Wiring (95 %)", "Rests on", "Not ranked")
@@ -190,7 +192,7 @@ def _ratios(items: Sequence[Answer], code: str) -> Iterator[str]:
 def _chance(item: EndpointAnswer) -> str:
     if item.assurance is None:
         return "-"
-    return f"{percent(item.assurance.probability)} ± {100 * item.assurance.draws_se:.1f}"
+    return f"{percent(item.assurance.probability)} ± {100 * item.assurance.error:.1f}"
 
 
 def split_cells(item: EndpointAnswer) -> tuple[str, str, str, str]:
@@ -217,10 +219,12 @@ def rests_on_words(item: Answer, ratios: Mapping[str, float]) -> str:
     """Return what an answer rests on, with the share explained and the SD ratio if fitted."""
     if not item.rests_on:
         return "-"
+    # What chance has brought up needs no long list.
+    told = item.rests_on if item.found else item.rests_on[:_CHANCE_TOLD]
     parts = [
         f"{one.name} {percent(one.share)}"
         + (f" (SD ratio {ratios[one.name]:.2f})" if one.name in ratios else "")
-        for one in item.rests_on
+        for one in told
     ]
     text = ", ".join(parts)
     return text if item.found else f"none stands out: {text}"
@@ -238,23 +242,27 @@ def _reading(found: Headline) -> Iterator[str]:
     yield from (
         "## How to read it",
         "",
-        "- Columns φ: linear regression of log HR on the causal share; the interval is of",
-        "  populations with that share. `φ 0 to 1`: the factor by which HR changes, with 95 %",
-        "  limits of the mean.",
+        "- Columns φ: median and 95 % interval of populations with that causal share, by the",
+        "  median slope between populations. `φ 0 to 1`: the factor by which HR changes, with 95 %",
+        "  limits by bootstrap over populations.",
         "- `SD`: of log HR over populations. Every population has parameters and a wiring of its",
         "  own; wirings come back, since there are few, so that an analysis of variance with",
         "  random groups tells them from parameters. `Patients` is the sampling of",
         f"  {found.plan.n_patient} patients, by paired bootstrap; a larger number would shrink it,",
-        "  and assurance leaves it out.",
+        "  and the chance of a trial leaves it out.",
         "- `Rests on`: inputs found beyond what chance finds among all, with the share of the",
         f"  spread that each explains (p < {FOUND_LEVEL:g} for all together); where none is, the",
         "  highest.",
         "- `prior-dominated`: no more than half of that belongs to parameters which control arms",
         f"  narrowed (posterior SD at most {NOT_LEARNED:g} of the prior's). `class-inconsistent`:",
         "  replays of published trials of these drugs missed. Such rows are not ranked.",
+        "- Populations that yield too few eligible patients in a hundred screened for each give no",
+        "  number; the answer is of the others.",
         "- Beside first-line treatment all patients have distant disease at entry:",
         "  distant-metastasis-free survival then ends with its progression.",
-        "- Assurance takes hazards as proportional and nobody as lost to follow-up. Nothing is",
+        "- In a population in which hardly anyone dies, small differences are large ratios; such",
+        "  populations carry much of `SD` and of its split. The chance of a trial takes the events",
+        "  of each population, hazards as proportional, and nobody as lost. Nothing is",
         f"  corrected for the {len(found.answers)} rows.",
         "- Doses of MSX-122 and ALX-0651 are assumed, as the protocols say; their rows say nothing",
         "  of these agents.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.special import logit
+from scipy.stats import rankdata
 
 from cxaxis.cohort.population import Theta, agent_rows
 from cxaxis.core.arrays import FloatArray
@@ -19,9 +20,10 @@ from cxaxis.core.errors import ModelValueError
 from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.parameters import Parameter, load_parameters
 from cxaxis.models.build import build
+from cxaxis.stats.bootstrap import resampled_patients
 from cxaxis.stats.information_value import InputValue, information_value
-from cxaxis.stats.nested_variance import NestedVariance, nested_variance
-from cxaxis.trial.assurance import Assurance, TrialSize, assurance, wiring_switches
+from cxaxis.stats.nested_variance import NestedVariance, nested_variance, shrunk_draws
+from cxaxis.trial.assurance import TrialSize, wiring_switches
 from cxaxis.trial.headline import ENDPOINTS
 from cxaxis.trial.headline_plan import (
     AgentArm,
@@ -54,9 +56,11 @@ SCREENING: Final = (
     *("diameter_t2", "diameter_t3", "diameter_t4"),
     *("recist_reading_noise", "node_short_axis_at_rest"),
 )
-_REPLICATES: Final = 20_000
 _PERMUTATIONS: Final = 500
-_Z95: Final = 1.959963984540054
+_BOOTSTRAPS: Final = 300
+_LIMITS: Final = (0.025, 0.975)
+#: No trial plans for fewer events than this share of its control arm.
+_LEAST_SHARE: Final = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +72,11 @@ class AtPhi:
     phi
         Causal share.
     hr
-        Geometric mean over populations.
+        Median over populations.
     low, high
-        95 % limits of populations, by linear regression of log HR on the causal share.
+        95 % limits of populations.
     mean_low, mean_high
-        95 % limits of the mean, which draws without end would close.
+        95 % limits of the median, which draws without end would close.
     """
 
     phi: float
@@ -81,6 +85,14 @@ class AtPhi:
     high: float
     mean_low: float
     mean_high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialChance:
+    """Chance that a trial finds a benefit, and its standard error from the number of draws."""
+
+    probability: float
+    error: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +134,7 @@ class EndpointAnswer:
     slope_low: float
     slope_high: float
     split: NestedVariance | None
-    assurance: Assurance | None
+    assurance: TrialChance | None
     event_share: float
 
 
@@ -139,7 +151,7 @@ class Answer:
     endpoints
         By code.
     rests_on
-        Inputs that explain most of the spread of log HR of OS over draws, at most `MOST_INPUTS`.
+        Inputs that explain most of the rank of log HR of OS over draws, at most `MOST_INPUTS`.
     found
         Whether those stand out of what chance finds among so many inputs; else they are the
         highest, and may be chance.
@@ -259,11 +271,12 @@ def _answer(
     if len(known) >= LEAST_DRAWS:
         chosen = [thetas[int(draw)] for draw in known["DRAW"]]
         value = information_value(
-            known["OS_LOGHR"],
+            # Ranks: a few populations in which hardly anyone dies would decide alone.
+            rankdata(known["OS_LOGHR"]),
             {name: [theta[name] for theta in chosen] for name in inputs_of(here, arm)},
             wiring_switches(known["WIRING"]),
             target=0.0,
-            within_variance=_within(known, "OS"),
+            within_variance=0.0,
             seed=seed,
             n_permutation=_PERMUTATIONS,
         )
@@ -306,7 +319,7 @@ def endpoint_answer(part: pd.DataFrame, code: str, *, seed: int) -> EndpointAnsw
     code
         One of `cxaxis.trial.headline.ENDPOINTS`.
     seed
-        Of the nested trials of the assurance.
+        Of the bootstrap over draws.
     """
     every = part[f"{code}_LOGHR"].to_numpy(dtype=np.float64)
     known = part[np.isfinite(every)]
@@ -319,17 +332,13 @@ def endpoint_answer(part: pd.DataFrame, code: str, *, seed: int) -> EndpointAnsw
     share = float(known[f"{code}_EVENTS"].mean()) if n else np.nan
     if n >= LEAST_DRAWS:
         limits = np.exp(np.quantile(log_hr, [0.5, 0.025, 0.975]))
-        by_phi, slope = on_phi(known["PHI"].to_numpy(dtype=np.float64), log_hr)
+        by_phi, slope = on_phi(known["PHI"].to_numpy(dtype=np.float64), log_hr, seed=seed)
         within = known[f"{code}_SE"].to_numpy(dtype=np.float64) ** 2
         split = nested_variance(log_hr, known["WIRING"], within_variance=np.nan_to_num(within))
-        chance = assurance(
+        chance = chance_of(
             log_hr,
+            known[f"{code}_EVENTS"].to_numpy(dtype=np.float64),
             within_variance=_within(known, code),
-            size=TrialSize(
-                n_patient=TRIAL_PATIENTS, treated_share=0.5, control_event_share=min(share, 1.0)
-            ),
-            n_replicate=_REPLICATES,
-            seed=seed,
         )
     return EndpointAnswer(
         code=code,
@@ -355,45 +364,85 @@ def _within(known: pd.DataFrame, code: str) -> float:
 
 
 def on_phi(
-    phi: FloatArray, log_hr: FloatArray
+    phi: FloatArray, log_hr: FloatArray, *, seed: int
 ) -> tuple[tuple[AtPhi, ...], tuple[float, float, float]]:
     """Return hazard ratios at `PHI_SHOWN` and the slope with its limits.
 
-    Linear regression of the log ratio on the causal share; its errors are robust to draws of
-    unequal scatter (HC3), the limits of populations take one scatter for all.
+    Median of the slopes between draws (Theil and Sen), since a few populations in which hardly
+    anyone dies have ratios far from 1. Limits of populations are those of what the line leaves
+    over; those of the line are percentiles of a bootstrap over draws.
 
     Parameters
     ----------
     phi, log_hr
         Of each draw, shape ``(n_draw,)``.
+    seed
+        Of the bootstrap.
 
     Raises
     ------
     ModelValueError
         With fewer than three draws.
     """
-    import statsmodels.api as sm
+    from scipy.stats import theilslopes
 
     if len(phi) < 3:
         msg = f"a regression needs three draws, got {len(phi)}."
         raise ModelValueError(msg)
-    fit = sm.OLS(log_hr, sm.add_constant(phi, has_constant="add")).fit(cov_type="HC3")
-    scatter = float(fit.ssr / fit.df_resid)
-    found = []
-    for share in PHI_SHOWN:
-        place = np.array([1.0, share])
-        mean = float(place @ fit.params)
-        error = float(np.sqrt(place @ fit.cov_params() @ place))
-        wide = _Z95 * float(np.sqrt(error**2 + scatter))
-        found.append(
-            AtPhi(
-                phi=share,
-                hr=float(np.exp(mean)),
-                low=float(np.exp(mean - wide)),
-                high=float(np.exp(mean + wide)),
-                mean_low=float(np.exp(mean - _Z95 * error)),
-                mean_high=float(np.exp(mean + _Z95 * error)),
-            )
+    places = np.array(PHI_SHOWN)
+
+    def line(chosen: slice | np.ndarray) -> tuple[float, FloatArray]:
+        fit = theilslopes(log_hr[chosen], phi[chosen], method="joint")
+        return float(fit.slope), np.asarray(fit.intercept + fit.slope * places)
+
+    slope, middle = line(slice(None))
+    left = log_hr - (middle[0] + slope * phi)
+    low, high = np.quantile(left, _LIMITS)
+    copies = resampled_patients(len(phi), n_boot=_BOOTSTRAPS, seed=seed, purpose="headline_phi")
+    again = [line(chosen) for chosen in copies]
+    steep_low, steep_high = np.quantile([item for item, _ in again], _LIMITS)
+    mean_low, mean_high = np.quantile([item for _, item in again], _LIMITS, axis=0)
+    found = tuple(
+        AtPhi(
+            phi=share,
+            hr=float(np.exp(middle[k])),
+            low=float(np.exp(middle[k] + low)),
+            high=float(np.exp(middle[k] + high)),
+            mean_low=float(np.exp(mean_low[k])),
+            mean_high=float(np.exp(mean_high[k])),
         )
-    low, high = fit.conf_int()[1]
-    return tuple(found), (float(fit.params[1]), float(low), float(high))
+        for k, share in enumerate(PHI_SHOWN)
+    )
+    return found, (slope, float(steep_low), float(steep_high))
+
+
+def chance_of(
+    log_hr: FloatArray, event_share: FloatArray, *, within_variance: float
+) -> TrialChance:
+    """Return the chance that a trial of `TRIAL_PATIENTS` finds a benefit.
+
+    Schoenfeld's power in each population, with the events of its own control arm; draws are
+    pulled towards their mean until the sampling of their patients adds nothing to their spread.
+
+    Parameters
+    ----------
+    log_hr, event_share
+        Of each draw, and the share of its control patients with the event, in [0, 1]; shape
+        ``(n_draw,)``.
+    within_variance
+        Sampling variance of the former, at least 0.
+    """
+    effects = shrunk_draws(log_hr, within_variance=within_variance)
+    sizes = [
+        TrialSize(
+            n_patient=TRIAL_PATIENTS,
+            treated_share=0.5,
+            control_event_share=float(np.clip(share, _LEAST_SHARE, 1.0)),
+        )
+        for share in event_share
+    ]
+    power = np.array([float(size.power(x)) for size, x in zip(sizes, effects, strict=True)])
+    return TrialChance(
+        probability=float(power.mean()),
+        error=float(power.std(ddof=1) / np.sqrt(len(power))),
+    )
