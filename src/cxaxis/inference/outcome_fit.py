@@ -1,7 +1,16 @@
-"""Calibrate populations to control arms: simulate the pool of populations drawn from the prior.
+"""Calibrate populations to control arms, or check that the committed calibration is fresh.
 
-``python -m cxaxis.inference.outcome_fit RUNS`` simulates the populations in ``RUNS/prior``, a
-directory that resumes, and writes the arrays to ``RUNS/prior/pool.npz``.
+``python -m cxaxis.inference.outcome_fit RUNS`` works in stages, each a directory that resumes:
+
+1. ``RUNS/prior``: populations drawn from the prior of every parameter, under all control arms;
+2. a first posterior of the parameters of ``fitted_population.tsv``, by an emulator of these;
+3. ``RUNS/near``: populations at draws of that posterior, where the emulator has to be right;
+4. the posterior by an emulator of both, its error read near the answer;
+5. ``RUNS/confirm``: the model itself at the draws of the posterior, with new patients;
+6. calibration ranks, studies left out, every landmark beside its prediction; the tables.
+
+``--pool-only`` ends after the first stage, for `cxaxis.inference.outcome_influence` to choose
+the parameters from. ``--check`` exits 1 if landmarks, parameters or model have changed since.
 """
 
 from __future__ import annotations
@@ -9,43 +18,186 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from cxaxis.core.errors import CxaxisError
-from cxaxis.inference.outcome_pool import PoolPlan, run_pool
+from cxaxis.inference.cell_petab import generated_folder
+from cxaxis.inference.outcome_courses import patient_model, population_parameters
+from cxaxis.inference.outcome_pool import N_PRIOR, PoolPlan, prior_plan, run_pool
+from cxaxis.inference.outcome_posterior import Sampling
+from cxaxis.inference.outcome_records import PoolArrays, fitted_ids
+from cxaxis.inference.outcome_results import N_DRAW, OutcomePosterior, checked, posterior_of
+from cxaxis.inference.outcome_tables import (
+    input_hash,
+    stale_reasons,
+    tables_of,
+    texts_of,
+)
+from cxaxis.knowledge.landmarks import Landmark, load_landmarks
+from cxaxis.knowledge.parameters import Parameter, load_parameters
+from cxaxis.knowledge.posteriors import OUTCOME_SEED
+from cxaxis.runs.files import write_text_durably
 from cxaxis.runs.progress import ProgressBar
 
 COMMAND: Final = "python -m cxaxis.inference.outcome_fit"
-N_PRIOR: Final = 1400
-PRIOR: Final = "prior"
+#: Populations at draws of the first posterior.
+N_NEAR: Final = 300
+logger = logging.getLogger(__name__)
 
 
-def prior_plan(n: int = N_PRIOR) -> PoolPlan:
-    """Return the plan of populations drawn from the prior of every parameter."""
-    return PoolPlan(draws=tuple(range(n)))
+@dataclass(frozen=True, kw_only=True)
+class Stages:
+    """Sizes of the stages.
+
+    Attributes
+    ----------
+    prior, near, draws
+        Populations of the prior, at draws of the first posterior, and draws of the last one.
+    n_data_set, n_left_out
+        Data sets of simulation-based calibration, and chains for each study left out; as in
+        `cxaxis.inference.outcome_results.checked`, None for its own.
+    sampling
+        Length of the chains, None for the usual one.
+    workers
+        Processes that simulate; None for every processor.
+    """
+
+    prior: int = N_PRIOR
+    near: int = N_NEAR
+    draws: int = N_DRAW
+    n_data_set: int | None = None
+    n_left_out: int | None = None
+    sampling: Sampling | None = None
+    workers: int | None = None
+
+
+def simulated(plan: PoolPlan, out: Path, what: str, *, workers: int | None) -> PoolArrays:
+    """Run or read a pool, with a progress bar named ``what``."""
+    with ProgressBar(what, total=len(plan.draws)) as progress:
+        return run_pool(plan, out, workers=workers, progress=progress)
+
+
+def plan_at(posterior: OutcomePosterior, *, patients_of: str) -> PoolPlan:
+    """Return the plan of the populations at the draws of a posterior.
+
+    Draw ``d`` has what was fitted from the posterior and the rest from the prior, as
+    `cxaxis.cohort.calibrated.posterior_draw` has it.
+    """
+    values = posterior.values
+    return PoolPlan(
+        draws=tuple(range(len(values))),
+        fixed={draw: dict(row) for draw, row in enumerate(values)},
+        seed=OUTCOME_SEED,
+        patients_of=patients_of,
+    )
+
+
+def fit_texts(runs: Path, stages: Stages) -> dict[str, str]:
+    """Work through the stages and return the tables of the calibration by name.
+
+    Parameters
+    ----------
+    runs
+        Folder of the stages' runs.
+    stages
+        Their sizes.
+
+    Raises
+    ------
+    UserInputError
+        If a run directory cannot be used, or `fitted_population.tsv` is malformed.
+    ModelValueError
+        If too few populations have numbers.
+    """
+    parameters, landmarks = load_parameters(), tuple(load_landmarks().values())
+    fitted = fitted_ids()
+    prior = simulated(
+        prior_plan(stages.prior), runs / "prior", "Populations of the prior", workers=stages.workers
+    )
+    logger.info("First posterior of %d parameters from %d populations.", len(fitted), len(prior))
+    first = posterior_of(
+        prior, landmarks, parameters, fitted, n_draw=stages.near, settings=stages.sampling
+    )
+    near = simulated(
+        plan_at(first, patients_of="near"),
+        runs / "near",
+        "Populations of the first posterior",
+        workers=stages.workers,
+    )
+    nearby = np.repeat([False, True], [len(prior), len(near)])
+    logger.info("Posterior from %d populations.", len(nearby))
+    last = posterior_of(
+        prior.joined(near),
+        landmarks,
+        parameters,
+        fitted,
+        n_draw=stages.draws,
+        nearby=nearby,
+        settings=stages.sampling,
+    )
+    confirmed = simulated(
+        plan_at(last, patients_of="confirm"),
+        runs / "confirm",
+        "Populations of the posterior",
+        workers=stages.workers,
+    )
+    logger.info("Checks.")
+    sizes = {"n_data_set": stages.n_data_set, "n_left_out": stages.n_left_out}
+    fit = checked(
+        last,
+        landmarks,
+        parameters,
+        simulated=confirmed,
+        settings=stages.sampling,
+        **{name: size for name, size in sizes.items() if size is not None},
+    )
+    tables = tables_of(fit, parameters, current_hash(landmarks, parameters))
+    return texts_of(tables, last.values)
+
+
+def current_hash(landmarks: Sequence[Landmark], parameters: Mapping[str, Parameter]) -> str:
+    """Return the hash of what the calibration rests on at present."""
+    used = population_parameters(patient_model(), parameters)
+    return input_hash(landmarks, parameters, used, fitted_ids())
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the stages; return the exit code."""
+    """Calibrate or check; return the exit code."""
     parser = argparse.ArgumentParser(prog=COMMAND, description="Calibration to control arms.")
-    parser.add_argument("runs", type=Path, help="folder of the runs; resumes")
+    parser.add_argument("runs", type=Path, nargs="?", help="folder of the runs; resumes")
+    parser.add_argument("--check", action="store_true", help="exit 1 if the result is stale")
+    parser.add_argument("--pool-only", action="store_true", help="end after the prior's pool")
     parser.add_argument("--populations", type=int, default=N_PRIOR, help="drawn from the prior")
     parser.add_argument("--workers", type=int, default=None, help="processes; default all")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        with ProgressBar("Populations of the prior", total=chosen.populations) as progress:
-            run_pool(
-                prior_plan(chosen.populations),
-                chosen.runs / PRIOR,
-                workers=chosen.workers,
-                progress=progress,
-            )
+        if chosen.check:
+            key = current_hash(tuple(load_landmarks().values()), load_parameters())
+            reasons = list(stale_reasons(key))
+            for reason in reasons:
+                sys.stderr.write(f"The fit to control arms is stale: {reason}. Run: {COMMAND}\n")
+            return 1 if reasons else 0
+        if chosen.runs is None:
+            parser.error("give the folder of the runs, or --check")
+        stages = Stages(prior=chosen.populations, workers=chosen.workers)
+        if chosen.pool_only:
+            plan = prior_plan(stages.prior)
+            out = chosen.runs / "prior"
+            simulated(plan, out, "Populations of the prior", workers=stages.workers)
+            return 0
+        texts = fit_texts(chosen.runs, stages)
     except CxaxisError as err:
         sys.stderr.write(f"{err}\n")
         return 2
+    for name, text in texts.items():
+        write_text_durably(generated_folder() / name, text)
+        sys.stdout.write(f"{generated_folder() / name}\n")
     return 0
 
 

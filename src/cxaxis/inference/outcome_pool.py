@@ -9,7 +9,7 @@ for each population: it resumes, and its bytes do not depend on the number of wo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +46,8 @@ POOL_FILE: Final = "pool.npz"
 #: Seed of the prior's populations.
 POOL_SEED: Final = 201
 N_PATIENT: Final = 24
+#: Populations drawn from the prior.
+N_PRIOR: Final = 1400
 SHARES: Final = TableSchema(
     name="control_arm_shares",
     meaning="What one population says of one published landmark",
@@ -81,6 +83,8 @@ class PoolPlan:
         Patients of each setting.
     seed
         Of populations and patients.
+    patients_of
+        Word that tells the patients of this pool from those of others with the same seed.
     """
 
     draws: tuple[int, ...]
@@ -88,11 +92,23 @@ class PoolPlan:
     n_patient: int = N_PATIENT
     seed: int = POOL_SEED
     engine: str = POPULATION
+    patients_of: str = ""
+
+    def patient_seed(self, draw: int) -> int:
+        """Return the seed of the patients of population ``draw``."""
+        word = (self.patients_of,) if self.patients_of else ()
+        rng = rng_for(self.seed, "control_arm_patients", *word, draw)
+        return int(rng.integers(SEED_LIMIT))
 
     def theta(self, parameters: Mapping[str, Parameter], draw: int) -> dict[str, float]:
         """Return population ``draw``, in the units of the rows."""
         drawn = draw_theta(parameters, seed=self.seed, draw=draw)
         return {**drawn, **self.fixed.get(draw, {})}
+
+
+def prior_plan(n: int = N_PRIOR) -> PoolPlan:
+    """Return the plan of ``n`` populations drawn from the prior of every parameter."""
+    return PoolPlan(draws=tuple(range(n)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +142,13 @@ def pool_rows(
 
     chosen = tuple(load_landmarks().values()) if landmarks is None else tuple(landmarks)
     theta = plan.theta(load_parameters(), draw)
-    seed = int(rng_for(plan.seed, "control_arm_patients", draw).integers(SEED_LIMIT))
     try:
         share, error = landmark_shares(
-            theta, chosen, n_patient=plan.n_patient, seed=seed, engine=plan.engine
+            theta,
+            chosen,
+            n_patient=plan.n_patient,
+            seed=plan.patient_seed(draw),
+            engine=plan.engine,
         )
     except CxaxisError:
         # A corner of the prior, such as shares of stages above one together.
@@ -174,6 +193,7 @@ def key_parts(plan: PoolPlan) -> dict[str, Any]:
         "engine": plan.engine,
         "relative_tolerance": PATIENT_TOLERANCES.relative,
         "absolute_tolerance": PATIENT_TOLERANCES.absolute,
+        **({"patients_of": plan.patients_of} if plan.patients_of else {}),
     }
 
 
@@ -238,14 +258,7 @@ def finished_arrays(plan: PoolPlan, out: Path) -> PoolArrays:
     jobs = [PoolJob(plan=plan, draw=draw, store=store) for draw in plan.draws]
     done = [job for job in jobs if store.is_finished(job.block)]
     rows = store.load_blocks([job.block for job in done])[SHARES.name]
-    kept = PoolPlan(
-        draws=tuple(job.draw for job in done),
-        fixed=plan.fixed,
-        n_patient=plan.n_patient,
-        seed=plan.seed,
-        engine=plan.engine,
-    )
-    return pool_arrays(kept, rows)
+    return pool_arrays(replace(plan, draws=tuple(job.draw for job in done)), rows)
 
 
 def pool_arrays(plan: PoolPlan, rows: pd.DataFrame) -> PoolArrays:
