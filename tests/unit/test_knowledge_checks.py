@@ -21,7 +21,9 @@ from cxaxis.knowledge.hazard_ratios import HAZARD_RATIO_COLUMNS
 from cxaxis.knowledge.ihc_cutoffs import CUTOFF_COLUMNS
 from cxaxis.knowledge.isotopes import ISOTOPE_COLUMNS
 from cxaxis.knowledge.landmarks import LANDMARK_COLUMNS
+from cxaxis.knowledge.margins import MARGIN_COLUMNS
 from cxaxis.knowledge.parameters import PARAMETER_COLUMNS, load_parameters
+from cxaxis.knowledge.plausible import PLAUSIBLE_COLUMNS
 from cxaxis.knowledge.registry import REGISTRY_COLUMNS
 from cxaxis.knowledge.tables import read_bytes
 from cxaxis.knowledge.waits import WAIT_COLUMNS
@@ -48,6 +50,8 @@ REVIEW = {
     "hazard_ratios.tsv": HAZARD_RATIO_COLUMNS,
     "ihc_cutoffs.tsv": CUTOFF_COLUMNS,
     "landmarks.tsv": LANDMARK_COLUMNS,
+    "margins.tsv": MARGIN_COLUMNS,
+    "plausible.tsv": PLAUSIBLE_COLUMNS,
     "isotopes.tsv": ISOTOPE_COLUMNS,
     "audits.tsv": AUDIT_COLUMNS,
     "expectations.tsv": EXPECTATION_COLUMNS,

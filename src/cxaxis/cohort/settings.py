@@ -22,6 +22,14 @@ SETTINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Clinical stages of each setting."""
+SETTING_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "resectable_escc": "resectable",
+        "locally_advanced_escc": "locally advanced",
+        "metastatic_escc": "metastatic",
+    }
+)
+"""Settings as a title has them."""
 LEAST_LIFE_EXPECTANCY_DAY: Final[Mapping[str, float]] = MappingProxyType(
     # First-line trials of advanced disease enrol those expected to live 12 weeks or longer.
     {"metastatic_escc": 84.0}

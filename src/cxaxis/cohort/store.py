@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +14,12 @@ from cxaxis._version import __version__
 from cxaxis.cohort.overrides import with_values
 from cxaxis.cohort.population import central_theta
 from cxaxis.cohort.sample import Cohort, sample_cohort
-from cxaxis.core.errors import Finding, UserInputError, error, raise_on_errors
+from cxaxis.cohort.settings import LOCALLY_ADVANCED, SETTING_WORDS, SETTINGS, Setting
+from cxaxis.cohort.virtual import ALL_STUDIES, margins_record, sample_virtual
+from cxaxis.cohort.weights import targets_of
+from cxaxis.core.errors import Finding, ModelValueError, UserInputError, error, raise_on_errors
 from cxaxis.core.hashing import sha256_of
+from cxaxis.core.ids import did_you_mean
 from cxaxis.core.streams import SEED_LIMIT
 from cxaxis.engine.choice import POPULATION
 from cxaxis.engine.protocol import ParameterTable
@@ -83,8 +88,26 @@ def _schema(cohort: Cohort) -> TableSchema:
     )
 
 
-def request_findings(*, n: int, seed: int) -> Iterator[Finding]:
-    """Yield what makes a number of patients or a seed unfit for a cohort."""
+def request_findings(
+    *,
+    n: int,
+    seed: int,
+    setting: str = LOCALLY_ADVANCED,
+    margins: str | None = None,
+    pool: int | None = None,
+) -> Iterator[Finding]:
+    """Yield what makes a number of patients, a seed, setting, margins or pool unfit."""
+    if setting not in SETTINGS:
+        yield error("COH005", "--setting", f"is {setting!r}. {did_you_mean(setting, SETTINGS)}")
+    elif margins is not None:
+        try:
+            targets_of(setting, None if margins == ALL_STUDIES else margins)
+        except ModelValueError as failure:
+            yield error("COH006", "--margins", str(failure))
+    if pool is not None and margins is None:
+        yield error("COH007", "--pool", "is given without --margins. Add it, or drop --pool.")
+    elif pool is not None and not n <= pool <= MOST_PATIENTS:
+        yield error("COH007", "--pool", f"is {pool}. Give from {n} to {MOST_PATIENTS} patients.")
     if n < 1:
         yield error("COH001", "--n", f"is {n}. A cohort needs at least 1 patient.")
     if n > MOST_PATIENTS:
@@ -99,18 +122,39 @@ def sample_to_directory(
     n: int,
     seed: int,
     values: Mapping[str, float],
+    setting: Setting = LOCALLY_ADVANCED,
+    margins: str | None = None,
+    pool: int | None = None,
     workers: int | None = 1,
     progress: Progress | None = None,
     engine: str = POPULATION,
 ) -> Cohort:
     """Sample a cohort and write it to a run directory.
 
+    Parameters
+    ----------
+    out
+        Run directory; absent, empty or an interrupted run of the same key.
+    n, seed, values
+        Patients, seed, and parameter values set by hand.
+    setting
+        Which stages are eligible.
+    margins
+        Study whose margins the patients are selected to, ``all`` for those of every study of the
+        setting; None takes patients as they come.
+    pool
+        Patients from whom they are selected, see `cxaxis.cohort.virtual.sample_virtual`.
+    workers, progress, engine
+        As of `cxaxis.cohort.sample.sample_cohort`.
+
     Raises
     ------
     UserInputError
         If ``n``, ``seed`` or a value cannot be used, or the directory is not free.
     """
-    raise_on_errors([*request_findings(n=n, seed=seed)])
+    raise_on_errors(
+        [*request_findings(n=n, seed=seed, setting=setting, margins=margins, pool=pool)]
+    )
     parameters = with_values(load_parameters(), values)
     model = build("patient", parameters)
     n_worker = check_workers(workers)
@@ -120,29 +164,38 @@ def sample_to_directory(
         "sbml_sha256": model.sha256,
         "parameters_sha256": sha256_of({k: [p.value, p.omega] for k, p in parameters.items()}),
         "engine": engine,
+        "setting": setting,
+        "margins": "" if margins is None else _margins_hash(setting, margins),
+        "pool": pool or 0,
         "package_version": __version__,
     }
     with open_run(out, key_parts) as run:
-        cohort = sample_cohort(
-            n,
-            seed,
-            parameters=parameters,
-            model=model,
-            workers=n_worker,
-            progress=progress,
-            engine=engine,
-        )
+        options: dict[str, Any] = {
+            "parameters": parameters,
+            "model": model,
+            "workers": n_worker,
+            "progress": progress,
+            "engine": engine,
+        }
+        record = None
+        if margins is None:
+            cohort = sample_cohort(n, seed, setting=setting, **options)
+        else:
+            drawn = sample_virtual(n, seed, setting=setting, study=margins, pool=pool, **options)
+            cohort, record = drawn.cohort, margins_record(drawn)
         schema = _schema(cohort)
         write_table(_frame(cohort), run.path / schema.file_name, schema)
         about = {
             "seed": seed,
             "screened": dict(cohort.screened),
             "theta": dict(central_theta(parameters)),
+            "setting": setting,
+            "margins": record,
         }
         run.write_json(ABOUT_NAME, about)
         run.finish(
             kind="cohort",
-            title=f"{n} patients with locally advanced ESCC",
+            title=f"{n} patients with {SETTING_WORDS[setting]} ESCC",
             seed=seed,
             counts={k: int(v) for k, v in cohort.screened.items()},
             tables=[schema.name],
@@ -180,6 +233,47 @@ def read_cohort(directory: Path) -> Cohort:
         seed=manifest.seed,
         theta=theta,
     )
+
+
+def _margins_hash(setting: str, study: str) -> str:
+    targets = targets_of(setting, None if study == ALL_STUDIES else study)
+    return sha256_of([study, *(asdict(target) for target in targets)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredMargins:
+    """What a cohort directory says of margins.
+
+    Attributes
+    ----------
+    setting
+        Clinical setting of the cohort.
+    record
+        As of `cxaxis.cohort.virtual.margins_record`; None for patients taken as they came.
+    """
+
+    setting: Setting
+    record: Mapping[str, Any] | None
+
+
+def read_margins(directory: Path) -> StoredMargins:
+    """Return the margins of a cohort that `sample_to_directory` wrote.
+
+    Raises
+    ------
+    UserInputError
+        If the file is missing or was changed.
+    """
+    path = directory / ABOUT_NAME
+    try:
+        about = json.loads(path.read_text("utf-8"))
+        setting = about.get("setting", LOCALLY_ADVANCED)
+        if setting not in SETTINGS:
+            raise ValueError(setting)
+        return StoredMargins(setting=setting, record=about.get("margins"))
+    except (OSError, ValueError, AttributeError) as err:
+        message = "the file is missing or was changed. Sample the cohort again."
+        raise UserInputError([error("COH004", str(path), message)]) from err
 
 
 def _read_about(path: Path) -> tuple[dict[str, int], dict[str, float]]:

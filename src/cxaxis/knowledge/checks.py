@@ -32,7 +32,9 @@ from cxaxis.knowledge.ihc_cutoffs import IhcCutoff, read_ihc_cutoffs
 from cxaxis.knowledge.isotopes import Isotope, read_isotopes
 from cxaxis.knowledge.isotopes import cited_evidence as cited_by_isotope
 from cxaxis.knowledge.landmarks import Landmark, read_landmarks
+from cxaxis.knowledge.margins import Margin, read_margins
 from cxaxis.knowledge.parameters import Parameters, read_parameters
+from cxaxis.knowledge.plausible import PlausibleRange, read_plausible
 from cxaxis.knowledge.registry import RegistryEntry, read_registry
 from cxaxis.knowledge.relevance import RelevanceRules, has_score, read_relevance_rules
 from cxaxis.knowledge.tracer_records import Tracer
@@ -73,6 +75,8 @@ class Knowledge:
     hazard_ratios: Mapping[str, HazardRatio]
     ihc_cutoffs: Mapping[str, IhcCutoff]
     landmarks: Mapping[str, Landmark]
+    margins: Mapping[str, Margin]
+    plausible: Mapping[str, PlausibleRange]
 
 
 Check = Callable[[Knowledge], Iterator[Finding]]
@@ -90,7 +94,8 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         ``caveats.tsv``, ``contradictions.tsv``, ``registry.tsv``, ``audits.tsv``,
         ``expectations.tsv``, ``waits.tsv``, ``antagonist_classes.tsv``, ``cell_contexts.tsv``,
         ``cell_observations.tsv``, ``cell_readouts.tsv``, ``cell_points.tsv``,
-        ``cell_priors.tsv``, ``hazard_ratios.tsv``, ``ihc_cutoffs.tsv`` and ``landmarks.tsv``;
+        ``cell_priors.tsv``, ``hazard_ratios.tsv``, ``ihc_cutoffs.tsv``, ``landmarks.tsv``,
+        ``margins.tsv`` and ``plausible.tsv``;
         None reads the folder that ships with the package.
     """
 
@@ -147,6 +152,8 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
     )
     ihc_cutoffs, on_ihc_cutoffs = read_ihc_cutoffs(path("ihc_cutoffs.tsv"), evidence=evidence)
     landmarks, on_landmarks = read_landmarks(path("landmarks.tsv"), evidence=evidence)
+    margins, on_margins = read_margins(path("margins.tsv"), evidence=evidence)
+    plausible, on_plausible = read_plausible(path("plausible.tsv"), evidence=evidence)
     knowledge = Knowledge(
         references=references,
         evidence=evidence,
@@ -171,6 +178,8 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         hazard_ratios=hazard_ratios,
         ihc_cutoffs=ihc_cutoffs,
         landmarks=landmarks,
+        margins=margins,
+        plausible=plausible,
     )
     return knowledge, (
         *on_references,
@@ -196,6 +205,8 @@ def read_knowledge(directory: Path | None = None) -> tuple[Knowledge, tuple[Find
         *on_hazard_ratios,
         *on_ihc_cutoffs,
         *on_landmarks,
+        *on_margins,
+        *on_plausible,
     )
 
 
@@ -236,6 +247,8 @@ def check_ids_are_unique_across_tables(knowledge: Knowledge, /) -> Iterator[Find
         *((item.id, item.where) for item in knowledge.hazard_ratios.values()),
         *((item.id, item.where) for item in knowledge.ihc_cutoffs.values()),
         *((item.id, item.where) for item in knowledge.landmarks.values()),
+        *((item.id, item.where) for item in knowledge.margins.values()),
+        *((item.id, item.where) for item in knowledge.plausible.values()),
     ]
     for identity, where in wheres:
         if identity in first:
