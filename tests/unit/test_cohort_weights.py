@@ -8,8 +8,14 @@ from hypothesis import strategies as st
 
 from cxaxis.cohort.dependence import spearman_table
 from cxaxis.cohort.plausible import doubling_day, implausible
+from cxaxis.cohort.sample import sample_cohort
 from cxaxis.cohort.settings import SETTINGS
-from cxaxis.cohort.virtual import margins_record, sample_virtual, select_virtual
+from cxaxis.cohort.virtual import (
+    margins_record,
+    sample_enrolled,
+    sample_virtual,
+    select_virtual,
+)
 from cxaxis.cohort.weights import (
     LEAST_EFFECTIVE_SHARE,
     Target,
@@ -196,3 +202,13 @@ def test_rank_correlations_are_those_of_another_package():
     expected = frame[[*names, "n", "stage"]].rank().corr()
     assert found.values == pytest.approx(expected.to_numpy())
     assert spearman_table({k: v[:3] for k, v in covariates.items()}) is None
+
+
+def test_without_margins_patients_are_those_that_come():
+    options = {"parameters": parameters_with(), "model": patient_model(), "workers": 1}
+    setting = "locally_advanced_escc"
+    plain = sample_cohort(5, 31, setting=setting, **options)
+    assert sample_enrolled(5, 31, setting=setting, margins=None, **options).indices == plain.indices
+    matched = sample_enrolled(5, 31, setting=setting, margins="all", **options)
+    assert len(matched) == 5
+    assert matched.screened["not_selected"] == 10

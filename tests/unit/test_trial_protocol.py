@@ -10,6 +10,7 @@ from cxaxis.knowledge.drugs import load_drugs
 from cxaxis.knowledge.wirings import load_wirings
 from cxaxis.models.wiring import wiring_options
 from cxaxis.trial.protocol import arm_regimens, example_names, read_protocol
+from cxaxis.trial.run import key_of_run
 from cxaxis.trial.uncertainty import draw_wiring, options_text
 
 TEXT = (resources.files("cxaxis") / "examples" / "crt_plerixafor_small.yaml").read_text("utf-8")
@@ -234,3 +235,20 @@ def test_a_backbone_fills_places_of_every_arm(tmp_path, agents, told):
     assert len(messages) == len(told)
     for words, message in zip(told, messages, strict=True):
         assert words in message
+
+
+def test_margins_of_an_unknown_study_are_refused_and_absent_ones_leave_the_hash(tmp_path):
+    line = "patients_per_ratio_unit: 12"
+    found = findings_of(tmp_path, (line, f"{line}\n  margins: taiwan_registri"))
+    assert any("PROT0" in text and "taiwan_registry?" in text for text in found), found
+    hashes, keys = set(), set()
+    for words, study in ((None, None), ("true", "all"), ("taiwan_registry", "taiwan_registry")):
+        path = tmp_path / "sound.yaml"
+        more = "" if words is None else f"\n  margins: {words}"
+        path.write_text(TEXT.replace(line, line + more, 1), encoding="utf-8")
+        plan = read_protocol(path)
+        assert plan.population.margins_of == study
+        assert ("margins" in plan.canonical()["population"]) == (study is not None)
+        hashes.add(plan.sha256)
+        keys.add(key_of_run(plan))
+    assert len(hashes) == len(keys) == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,12 @@ from cxaxis.cohort.overrides import with_values
 from cxaxis.cohort.population import central_theta
 from cxaxis.cohort.sample import Cohort, sample_cohort
 from cxaxis.cohort.settings import LOCALLY_ADVANCED, SETTING_WORDS, SETTINGS, Setting
-from cxaxis.cohort.virtual import ALL_STUDIES, margins_record, sample_virtual
+from cxaxis.cohort.virtual import (
+    ALL_STUDIES,
+    margins_record,
+    margins_sha256,
+    sample_virtual,
+)
 from cxaxis.cohort.weights import targets_of
 from cxaxis.core.errors import Finding, ModelValueError, UserInputError, error, raise_on_errors
 from cxaxis.core.hashing import sha256_of
@@ -165,7 +170,7 @@ def sample_to_directory(
         "parameters_sha256": sha256_of({k: [p.value, p.omega] for k, p in parameters.items()}),
         "engine": engine,
         "setting": setting,
-        "margins": "" if margins is None else _margins_hash(setting, margins),
+        "margins": "" if margins is None else margins_sha256(setting, margins),
         "pool": pool or 0,
         "package_version": __version__,
     }
@@ -233,11 +238,6 @@ def read_cohort(directory: Path) -> Cohort:
         seed=manifest.seed,
         theta=theta,
     )
-
-
-def _margins_hash(setting: str, study: str) -> str:
-    targets = targets_of(setting, None if study == ALL_STUDIES else study)
-    return sha256_of([study, *(asdict(target) for target in targets)])
 
 
 @dataclass(frozen=True, kw_only=True)

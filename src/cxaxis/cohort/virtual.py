@@ -20,6 +20,8 @@ from cxaxis.cohort.weights import (
     weigh,
 )
 from cxaxis.core.errors import ModelValueError
+from cxaxis.core.hashing import sha256_of
+from cxaxis.knowledge.plausible import load_plausible
 
 #: Patients of the pool for each one selected, where nobody says how many.
 POOL_PER_PATIENT: Final = 3
@@ -120,3 +122,27 @@ def margins_record(population: VirtualPopulation) -> dict[str, Any]:
         "pool": len(weighting.weights),
         "effective_n": weighting.effective_n,
     }
+
+
+def margins_sha256(setting: str, study: str) -> str:
+    """Return the hash of what patients are selected by: targets and plausible ranges."""
+    targets = targets_of(setting, None if study == ALL_STUDIES else study)
+    ranges = [[item.quantity, item.low, item.high] for item in load_plausible().values()]
+    return sha256_of([study, ranges, *(asdict(target) for target in targets)])
+
+
+def sample_enrolled(
+    n: int, seed: int, *, setting: Setting, margins: str | None, **options: Any
+) -> Cohort:
+    """Return ``n`` patients as they come, or selected to margins.
+
+    Parameters
+    ----------
+    margins
+        Study, or `ALL_STUDIES`; None for patients as they come.
+    n, seed, setting, options
+        As of `sample_virtual`.
+    """
+    if margins is None:
+        return sample_cohort(n, seed, setting=setting, **options)
+    return sample_virtual(n, seed, setting=setting, study=margins, **options).cohort

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cxaxis.cohort.sample import Cohort, sample_cohort
+from cxaxis.cohort.sample import Cohort
 from cxaxis.cohort.settings import SETTINGS, Setting
+from cxaxis.cohort.virtual import ALL_STUDIES, sample_enrolled
 from cxaxis.core.arrays import IntArray
 from cxaxis.core.errors import Finding, error, raise_on_errors
 from cxaxis.engine.protocol import ParameterTable
@@ -116,10 +117,11 @@ def sample_entrants(setup: Setup) -> tuple[Cohort, tuple[Screening, ...]]:
     protocol = setup.protocol
     for entrance in entrances_of(protocol):
         wanted = entrance.enrichment
-        cohort = sample_cohort(
+        cohort = sample_enrolled(
             entrance.n_patient,
             protocol.seed,
             setting=entrance.setting,
+            margins=_margins_of(protocol, entrance),
             parameters=setup.parameters,
             model=setup.model,
             tolerances=setup.tolerances,
@@ -129,6 +131,14 @@ def sample_entrants(setup: Setup) -> tuple[Cohort, tuple[Screening, ...]]:
         parts.append((entrance, cohort))
     screenings = tuple(screening_of(entrance, cohort) for entrance, cohort in parts)
     return joined([cohort for _, cohort in parts]), screenings
+
+
+def _margins_of(protocol: Protocol, entrance: Entrance) -> str | None:
+    """Return whose margins an entrance is matched to; a study is of the trial's own setting."""
+    population = protocol.population
+    if population.margins_of is None or entrance.setting == population.setting:
+        return population.margins_of
+    return ALL_STUDIES
 
 
 def screening_of(entrance: Entrance, cohort: Cohort) -> Screening:

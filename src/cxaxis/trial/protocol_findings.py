@@ -10,7 +10,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from cxaxis.core.errors import Finding, UserInputError, error
+from cxaxis.cohort.settings import SETTINGS
+from cxaxis.cohort.virtual import ALL_STUDIES
+from cxaxis.cohort.weights import targets_of
+from cxaxis.core.errors import Finding, ModelValueError, UserInputError, error
 from cxaxis.core.ids import did_you_mean
 from cxaxis.knowledge.drug_records import Drug
 from cxaxis.knowledge.located_yaml import LocatedDocument, Location
@@ -34,6 +37,7 @@ def protocol_findings(document: LocatedDocument, drugs: Mapping[str, Drug]) -> I
     arms = document.value(("arms",))
     if isinstance(arms, list):
         yield from _arm_findings(arms, control, document)
+    yield from _margin_findings(document)
     wiring = document.value(("wiring",))
     for name, option in wiring.items() if isinstance(wiring, dict) else ():
         if isinstance(option, str):
@@ -68,6 +72,19 @@ def _population_findings(document: LocatedDocument) -> Iterator[Finding]:
             f"Ask for {known} or fewer, or draw from the prior."
         )
         yield error("PROT035", document.where(("uncertainty", "draws")), message)
+
+
+def _margin_findings(document: LocatedDocument) -> Iterator[Finding]:
+    """Yield a study whose margins the setting does not have."""
+    place = ("population", "margins")
+    study, setting = document.value(place), document.value(("population", "setting"))
+    if not isinstance(study, str) or setting not in SETTINGS:
+        return
+    try:
+        targets_of(setting, None if study == ALL_STUDIES else study)
+    except ModelValueError as failure:
+        message = f"population.margins: {failure} Or give true for every study."
+        yield error("PROT040", document.where(place), message)
 
 
 def _end_point_findings(document: LocatedDocument) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cxaxis.cohort.settings import Setting
+from cxaxis.cohort.virtual import ALL_STUDIES
 from cxaxis.knowledge.drug_records import Dose, Drug, Regimen, Route, SbmlId
 
 EndPoint = Literal["OS", "PFS", "LRC", "DMFS", "DFS", "EFS"]
@@ -100,10 +101,27 @@ class Arm(Strict):
 
 
 class Population(Strict):
-    """Who is enrolled."""
+    """Who is enrolled.
+
+    Attributes
+    ----------
+    setting
+        Clinical setting.
+    patients_per_ratio_unit
+        Patients of an arm for each unit of its ratio.
+    margins
+        Whether plausible patients are selected to published margins of the setting: true for
+        those of every study, or the name of one; null takes patients as they come.
+    """
 
     setting: Setting
     patients_per_ratio_unit: Annotated[int, Field(ge=1, le=100_000)]
+    margins: Literal[True] | SbmlId | None = None
+
+    @property
+    def margins_of(self) -> str | None:
+        """Name of the margins as `cxaxis.cohort.virtual.sample_virtual` takes it, or None."""
+        return ALL_STUDIES if self.margins is True else self.margins
 
 
 class Enrolment(Strict):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxaxis._version import __version__
 from cxaxis.cohort.sample import Cohort
+from cxaxis.cohort.virtual import margins_sha256
 from cxaxis.core.arrays import IntArray
 from cxaxis.core.errors import UserInputError, error
 from cxaxis.core.hashing import sha256_of
@@ -147,6 +148,10 @@ def _key_parts(
     if setup.protocol.uncertainty.populations == "control_arms":
         draws = {str(draw): dict(values) for draw, values in load_outcome_posterior().items()}
         fitted = {"posterior_sha256": sha256_of(draws)}
+    population = setup.protocol.population
+    if population.margins_of is not None and cohort is None:
+        margins = margins_sha256(population.setting, population.margins_of)
+        sealed |= {"margins_sha256": margins}
     return {
         "protocol_sha256": setup.protocol.sha256,
         **sealed,
