@@ -10,6 +10,7 @@ from cxaxis.cli import (
     cite,
     claims,
     cohort,
+    cohort_own,
     demo,
     doctor,
     drug_compare,
@@ -41,6 +42,9 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(trial.app, name="trial")
+cohort.app.command("new-map")(cohort_own.write_map)
+cohort.app.command("import")(cohort_own.import_patients)
+cohort.app.command("predict")(cohort_own.predict_patients)
 app.add_typer(cohort.app, name="cohort")
 library.drug_app.command("compare", cls=drug_compare.GridCommand)(drug_compare.drug_compare)
 library.drug_app.command("harm")(drug_harm.drug_harm)

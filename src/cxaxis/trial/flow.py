@@ -29,6 +29,8 @@ EXCLUSIONS: Final[Mapping[str, str]] = {
     "failed": "simulation failed before diagnosis",
     "unfit": "not expected to live long enough",
     "biomarker": "biomarker not as asked",
+    "implausible": "implausible values",
+    "not_selected": "not selected to published margins",
     "no_population": "could enter no population, or its places were taken",
 }
 OTHER: Final = "reason not recorded, or patients chosen by hand"
