@@ -1,4 +1,4 @@
-"""``cxaxis trial new | check | seal | run | operate | report``."""
+"""``cxaxis trial new | check | seal | run | operate | report`` and studies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from cxaxis.cli import trial_files, trial_operate
+from cxaxis.cli import trial_files, trial_operate, trial_studies
 from cxaxis.cli.options import (
     Assignments,
     Engine,
@@ -33,6 +33,9 @@ app.command("new")(trial_files.new)
 app.command("check")(trial_files.check)
 app.command("seal")(trial_files.seal)
 app.command("operate")(trial_operate.operate)
+app.command("prognosis")(trial_studies.prognosis)
+app.command("screening")(trial_studies.screening)
+app.command("histology")(trial_studies.histology)
 
 NOT_CLINICAL = (
     "Virtual patients. The result follows from the assumptions listed in the report; it does not "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,33 @@ def export_report(source: Path, folder: Path) -> Path:
     schemas |= {schema.name: schema for schema in RESULT_SCHEMAS}
     frames |= dict(results.tables)
     page = render(run, results)
+    write_tables(folder, frames, schemas)
+    try:
+        # Last, so that a folder with a page has every table.
+        write_text_durably(folder / PAGE_NAME, page)
+    except OSError as err:
+        message = f"the report cannot be written ({err.strerror}). Give another folder with -o."
+        raise UserInputError([error("REPT006", str(folder), message)]) from err
+    return folder / PAGE_NAME
+
+
+def write_tables(
+    folder: Path, frames: Mapping[str, pd.DataFrame], schemas: Mapping[str, TableSchema]
+) -> None:
+    """Write tables as Parquet and CSV, with a data dictionary, into a folder.
+
+    Parameters
+    ----------
+    folder
+        Made if absent.
+    frames, schemas
+        By name of the table.
+
+    Raises
+    ------
+    UserInputError
+        If the folder cannot be written.
+    """
     try:
         tables = folder / TABLE_FOLDER
         tables.mkdir(parents=True, exist_ok=True)
@@ -73,12 +100,9 @@ def export_report(source: Path, folder: Path) -> Path:
             write_text_durably(tables / f"{name}.csv", csv_text(frames[name], schema))
         write_json_durably(folder / f"{DICTIONARY_NAME}.json", data_dictionary(schemas.values()))
         write_text_durably(folder / f"{DICTIONARY_NAME}.csv", _dictionary_text(schemas.values()))
-        # Last, so that a folder with a page has every table.
-        write_text_durably(folder / PAGE_NAME, page)
     except OSError as err:
-        message = f"the report cannot be written ({err.strerror}). Give another folder with -o."
+        message = f"the tables cannot be written ({err.strerror}). Give another folder with -o."
         raise UserInputError([error("REPT006", str(folder), message)]) from err
-    return folder / PAGE_NAME
 
 
 def check_new_folder(folder: Path) -> None:
