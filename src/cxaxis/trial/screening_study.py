@@ -167,12 +167,12 @@ def _serum_row(grown: Growth, threshold: float, every_day: float, *, seed: int) 
     level[n_ill:] = grown.serum_free[:, None]
     level[:n_ill] = _along(grown, grown.serum, days, onset[:n_ill])
     positive = _read(level, grown, seed, "programme") >= threshold
-    change = float(np.median(grown.serum[:, -1]) / np.median(grown.serum_free) - 1.0)
+    change = float(np.median(grown.serum[:, -1] / grown.serum[:, 0]) - 1.0)
     published = load_evidence()[SERUM_ROW]
     note = (
-        f"threshold at {100 * SPECIFICITY:.0f} % of people without the disease; at diagnosis the "
-        f"median is {100 * change:+.1f} % of theirs, where {published.id} ({published.role}) has: "
-        f"{published.value}, {published.system}"
+        f"threshold at {100 * SPECIFICITY:.0f} % of people without the disease; from the first "
+        f"focus to diagnosis it changes by {100 * change:+.2f} % (median), where {published.id} "
+        f"({published.role}) has: {published.value}, {published.system}"
     )
     return _row(
         "CXCL12 in serum",
