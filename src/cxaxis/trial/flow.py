@@ -27,7 +27,6 @@ EXCLUSIONS: Final[Mapping[str, str]] = {
     "distant": "distant disease at diagnosis",
     "other_stage": "another stage than the trial enrols",
     "stage_full": "places of the stage already taken",
-    "unfit": "not expected to live long enough",
     "failed": "simulation failed before diagnosis",
     "unfit": "not expected to live long enough",
     "biomarker": "biomarker not as asked",
