@@ -60,10 +60,24 @@ def test_failed_populations_are_left_out():
     z, share, error = synthetic_pool()
     share = share.copy()
     share[:7] = np.nan
+    # A setting without patients: one landmark is missing in more populations.
+    share[:200, 1] = np.nan
     found = fit_emulator(
         z, share, error, parameter_ids=PARAMETERS, landmark_ids=LANDMARKS, fitted_ids=FITTED
     )
     assert found.n_population == 393
+    again = fit_emulator(
+        z[7:],
+        share[7:, [0, 2]],
+        error[7:, [0, 2]],
+        parameter_ids=PARAMETERS,
+        landmark_ids=("one", "three"),
+        fitted_ids=FITTED,
+    )
+    assert found.linear[[0, 2]] == pytest.approx(again.linear)
+    assert found.r2[1] > 0.98
+    # The covariance can be drawn from.
+    np.linalg.cholesky(found.error_covariance)
 
 
 def test_an_unknown_fitted_parameter_is_named():

@@ -17,6 +17,7 @@ from cxaxis.trial.conduct import (
     switched_doses,
     would_switch,
 )
+from cxaxis.trial.flow import flow_of
 from cxaxis.trial.jobs import set_up
 from cxaxis.trial.pool import doses_of, simulate_arm
 from cxaxis.trial.populations import entrances_of, joined, populations_of
@@ -25,6 +26,7 @@ from cxaxis.trial.run import check_cohort, run_trial
 from science_support import eligible, small_protocol
 
 FIRST_LINE = read_protocol("first_line_pembrolizumab").canonical()
+ARMS = {"chemotherapy": "Chemotherapy", "pembrolizumab": "+ pembrolizumab"}
 CROSSOVER = {"to": "pembrolizumab_plerixafor", "at": "progression", "share": 1.0}
 
 
@@ -269,3 +271,41 @@ def test_each_example_of_a_design_runs_small_and_its_report_tells_it(name, told,
     assert sum(arm["allocated"] for arm in flow) == small.n_patient
     seen = trial.read_summary()["design"]["screening"][0]
     assert seen["screened"] == seen["entered"] + sum(seen["excluded"].values())
+
+
+def test_drawn_populations_are_screened_by_the_same_biomarker():
+    from functools import partial
+
+    from cxaxis.cohort.population import central_theta
+    from cxaxis.cohort.sample import sample_eligible
+    from cxaxis.trial.jobs import draw_jobs
+    from cxaxis.trial.protocol_parts import Enrichment
+
+    wanted = Enrichment(biomarker="CXCR4H", above=150.0)
+    drawn = {"draws": 1, "patients_per_draw": 4}
+    protocol = small_protocol(enrichment=wanted.model_dump(exclude_none=True), uncertainty=drawn)
+    setup = set_up(protocol, {}, None)
+    (job,) = draw_jobs(setup, None)
+    assert job.payload.enrichment == wanted
+    theta = central_theta(setup.parameters)
+    entry = partial(enters, wanted)
+    chosen = sample_eligible(setup.model, setup.parameters, theta, 4, seed=5, entry=entry)
+    assert (np.asarray(chosen.covariates["cxcr4_h_score"]) > 150.0).all()
+    everybody = sample_eligible(setup.model, setup.parameters, theta, 4, seed=5)
+    high = np.asarray(everybody.covariates["cxcr4_h_score"]) > 150.0
+    kept = [index for index, high_here in zip(everybody.indices, high, strict=True) if high_here]
+    assert set(kept) <= set(chosen.indices)
+
+
+def test_the_flow_tells_whose_events_ceased_to_count(tmp_path):
+    protocol = first_line(estimand="while_on_treatment", arms=FIRST_LINE["arms"][:2])
+    trial = run_trial(protocol, out=tmp_path / "flow")
+    adtte = trial.adtte.query("PARAMCD == 'OS' and TRT01P == 'chemotherapy'")
+    n_ended = int((adtte["EVNTDESC"] == END_OF_TREATMENT).sum())
+    steps = flow_of(
+        {}, trial.adsl, trial.adtte, trial.table("outcome"), trial.table("adpath"), arms=ARMS
+    )
+    mine = steps[steps["ARM"] == "chemotherapy"].set_index("STEP")["N"]
+    assert n_ended > 0
+    assert mine["treated"] == n_ended
+    assert mine["died"] + mine["lost"] + mine["treated"] + mine["followed"] == mine["analysed"]

@@ -29,6 +29,7 @@ QUADRATIC_FACTORS: Final = (1.0, 3.0, 10.0)
 LEAST_SHARE: Final = 0.01
 LEAST_ERROR_SD: Final = 0.05
 _SHRINK: Final = 0.1
+_TINY: Final = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,8 @@ def fit_emulator(
         ``(n_population, n_parameter)``.
     share, share_se
         Proportions of every landmark and their Monte-Carlo errors, shape
-        ``(n_population, n_landmark)``. A population with a share that is no number is left out.
+        ``(n_population, n_landmark)``. A population in which a share is no number, such as one
+        without patients in a setting, is left out for that landmark.
     parameter_ids, landmark_ids
         Names of the columns.
     fitted_ids
@@ -137,28 +139,31 @@ def fit_emulator(
     Raises
     ------
     ModelValueError
-        If a fitted parameter is not in the pool, or fewer than ``2 N_FOLD`` populations succeeded.
+        If a fitted parameter is not in the pool, or a landmark has a share in fewer than
+        ``2 N_FOLD`` populations.
     """
     missing = sorted(set(fitted_ids) - set(parameter_ids))
     if missing:
         msg = f"the pool does not hold the fitted parameters {', '.join(missing)}."
         raise ModelValueError(msg)
-    whole = np.asarray(np.isfinite(share + share_se).all(axis=1), dtype=np.bool_)
-    if int(whole.sum()) < 2 * N_FOLD:
-        msg = f"only {int(whole.sum())} of {len(whole)} populations of the pool are complete."
+    known = np.asarray(np.isfinite(share + share_se), dtype=np.bool_)
+    fewest = int(known.sum(axis=0).min(initial=len(known)))
+    if fewest < 2 * N_FOLD:
+        msg = f"a landmark has a share in only {fewest} of {len(known)} populations of the pool."
         raise ModelValueError(msg)
-    z, held = unit_theta[whole], np.clip(share[whole], LEAST_SHARE, 1.0 - LEAST_SHARE)
+    held = np.where(known, np.clip(share, LEAST_SHARE, 1.0 - LEAST_SHARE), np.nan)
     target = np.asarray(logit(held))
-    noise = share_se[whole] / (held * (1.0 - held))
+    noise = share_se / (held * (1.0 - held))
     place = {name: k for k, name in enumerate(parameter_ids)}
     first = [place[name] for name in fitted_ids]
-    rest = [k for k in range(len(parameter_ids)) if k not in first and z[:, k].std() > 0]
-    other = _most_telling(z, first, rest, target, n_other)
-    inputs = z[:, [*first, *other]]
+    rest = [k for k in range(len(parameter_ids)) if k not in first and unit_theta[:, k].std() > 0]
+    other = _most_telling(unit_theta, first, rest, target, n_other)
+    inputs = unit_theta[:, [*first, *other]]
     coefficients, residual = _ridge(inputs, target)
-    chosen = residual if nearby is None else residual[nearby[whole]]
-    seen = noise if nearby is None else noise[nearby[whole]]
-    covariance = _model_error(chosen, seen)
+    near = np.ones(len(known), dtype=np.bool_) if nearby is None else nearby
+    # A landmark that few populations nearby have a share of is judged by all.
+    judged = np.where((known & near[:, None]).sum(axis=0) >= N_FOLD, near[:, None], True) & known
+    covariance = _model_error(residual, noise, judged)
     n_input = inputs.shape[1]
     linear = coefficients[:, 1 : 1 + n_input]
     quadratic = _as_matrices(coefficients[:, 1 + n_input :], n_input)
@@ -171,10 +176,10 @@ def fit_emulator(
         intercept=intercept,
         linear=linear,
         quadratic=quadratic,
-        r2=1.0 - (residual**2).mean(axis=0) / target.var(axis=0).clip(np.finfo(float).tiny),
+        r2=1.0 - np.nanmean(residual**2, axis=0) / np.nanvar(target, axis=0).clip(_TINY),
         error_covariance=covariance,
-        monte_carlo_sd=np.sqrt((seen**2).mean(axis=0)),
-        n_population=len(target),
+        monte_carlo_sd=np.sqrt(_mean_where(noise**2, judged)),
+        n_population=int(known.any(axis=1).sum()),
     )
 
 
@@ -199,11 +204,13 @@ def _most_telling(
     if not rest or n == 0:
         return []
     _, residual = _ridge(z[:, first], target)
-    centred = (residual - residual.mean(axis=0)) / residual.std(axis=0).clip(1e-12)
-    others = z[:, rest]
-    others = (others - others.mean(axis=0)) / others.std(axis=0)
-    # Weighed by how much is left to explain in each landmark.
-    told = ((others.T @ centred) / len(z)) ** 2 @ residual.var(axis=0)
+    known = np.isfinite(residual)
+    told = np.zeros(len(rest))
+    for k in range(target.shape[1]):
+        left, others = residual[known[:, k], k], z[known[:, k]][:, rest]
+        others = (others - others.mean(axis=0)) / others.std(axis=0).clip(_TINY)
+        # Squared correlation, weighed by how much is left to explain.
+        told += ((others.T @ (left - left.mean())) / len(left)) ** 2
     order = np.argsort(-told, kind="stable")[:n]
     return [rest[k] for k in sorted(order)]
 
@@ -211,11 +218,27 @@ def _most_telling(
 def _ridge(inputs: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return coefficients ``(n_landmark, n_feature)`` and out-of-fold residuals.
 
-    Penalties are chosen for each landmark by the same folds.
+    Penalties are chosen for each landmark by the same folds. Landmarks that the same populations
+    have a share of are solved together; a residual is no number where there is no share.
     """
     features = _features(inputs)
-    n_linear = 1 + inputs.shape[1]
-    fold = np.arange(len(inputs)) % N_FOLD
+    coefficients = np.zeros((target.shape[1], features.shape[1]))
+    residual = np.full_like(target, np.nan)
+    known = np.isfinite(target)
+    patterns = {known[:, k].tobytes(): known[:, k] for k in range(target.shape[1])}
+    for rows in patterns.values():
+        mine = np.flatnonzero((known == rows[:, None]).all(axis=0))
+        block = np.ix_(rows, mine)
+        coefficients[mine], residual[block] = _ridge_whole(
+            features[rows], target[block], n_linear=1 + inputs.shape[1]
+        )
+    return coefficients, residual
+
+
+def _ridge_whole(
+    features: FloatArray, target: FloatArray, *, n_linear: int
+) -> tuple[FloatArray, FloatArray]:
+    fold = np.arange(len(features)) % N_FOLD
     best = np.full(target.shape[1], np.inf)
     coefficients = np.zeros((target.shape[1], features.shape[1]))
     kept = np.zeros_like(target)
@@ -254,12 +277,20 @@ def _ridge_path(features: FloatArray, target: FloatArray) -> FloatArray:
     return found
 
 
-def _model_error(residual: FloatArray, noise: FloatArray) -> FloatArray:
-    """Return the covariance of the residuals with the pool's own noise taken off."""
-    variance = (residual**2).mean(axis=0)
-    sd = np.sqrt(np.maximum(variance - (noise**2).mean(axis=0), LEAST_ERROR_SD**2))
-    scale = np.sqrt(variance).clip(1e-12)
-    correlation = (residual.T @ residual) / len(residual) / np.outer(scale, scale)
-    correlation = (1.0 - _SHRINK) * correlation
+def _model_error(residual: FloatArray, noise: FloatArray, judged: BoolArray) -> FloatArray:
+    """Return the covariance of the residuals with the pool's own noise taken off.
+
+    ``judged`` says where residuals count; two landmarks correlate over what both have.
+    """
+    variance = _mean_where(residual**2, judged)
+    sd = np.sqrt(np.maximum(variance - _mean_where(noise**2, judged), LEAST_ERROR_SD**2))
+    scaled = np.where(judged, residual, 0.0) / np.sqrt(variance).clip(_TINY)
+    shared = judged.astype(np.float64).T @ judged
+    correlation = (scaled.T @ scaled) / np.sqrt(np.outer(np.diag(shared), np.diag(shared)))
+    correlation *= 1.0 - _SHRINK
     np.fill_diagonal(correlation, 1.0)
     return np.asarray(correlation * np.outer(sd, sd))
+
+
+def _mean_where(values: FloatArray, chosen: BoolArray) -> FloatArray:
+    return np.asarray(np.where(chosen, values, 0.0).sum(axis=0) / chosen.sum(axis=0))

@@ -13,7 +13,7 @@ from cxaxis.figures.style import arm_styles
 from cxaxis.report.drawings import Drawing
 from cxaxis.report.result_tables import PageTable
 
-_ENDS = ("died", "lost", "followed")
+_ENDS = ("died", "lost", "treated", "followed")
 
 
 def flow_drawing(flow: pd.DataFrame, labels: Mapping[str, str], *, control: str) -> Drawing:
@@ -100,6 +100,6 @@ def _boxes(label: str, table: pd.DataFrame) -> list[FlowBox]:
     ]
     return [
         FlowBox(lines=(label, line("allocated"), *given)),
-        FlowBox(lines=("Follow-up", *(line(step) for step in _ENDS))),
+        FlowBox(lines=("Follow-up", *(line(step) for step in _ENDS if step in rows))),
         FlowBox(lines=("Analysis", line("analysed"))),
     ]

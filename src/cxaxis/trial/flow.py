@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cxaxis.core.outcomes import Outcome
+from cxaxis.trial.conduct import END_OF_TREATMENT
 from cxaxis.trial.result_schemas import FLOW
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def flow_of(
     """Return the flow of patients, the table `cxaxis.trial.result_schemas.FLOW`.
 
     Screened are the excluded and the randomised; allocated to an arm are the analysed and those
-    whose simulation failed; analysed are the dead, the lost and those followed to the end.
+    whose simulation failed; analysed are the dead, the lost, those whose events ceased to
+    count at the end of treatment, and those followed to the end.
 
     Parameters
     ----------
@@ -124,6 +126,8 @@ def _arm_steps(
 ) -> list[tuple[str, str, int]]:
     died = survival["EVENT"].to_numpy(dtype=bool)
     lost = ~died & (survival["EVNTDESC"] == LOST).to_numpy(dtype=bool)
+    ended = ~died & (survival["EVNTDESC"] == END_OF_TREATMENT).to_numpy(dtype=bool)
+    n_ended = int(ended.sum())
     day = survival["AVAL"].to_numpy(dtype=np.float64)
     steps = [
         ("allocated", "allocated", allocated),
@@ -140,6 +144,7 @@ def _arm_steps(
         *steps,
         ("died", "died within follow-up", int(died.sum())),
         ("lost", "lost to follow-up", int(lost.sum())),
-        ("followed", "alive at the end of follow-up", int((~died & ~lost).sum())),
+        *([("treated", "alive when events ceased to count", n_ended)] if n_ended else []),
+        ("followed", "alive at the end of follow-up", int((~died & ~lost & ~ended).sum())),
         ("analysed", "analysed for overall survival", len(survival)),
     ]

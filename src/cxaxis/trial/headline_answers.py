@@ -392,8 +392,10 @@ def on_phi(
     places = np.array(PHI_SHOWN)
 
     def line(chosen: slice | np.ndarray) -> tuple[float, FloatArray]:
-        fit = theilslopes(log_hr[chosen], phi[chosen], method="joint")
-        return float(fit.slope), np.asarray(fit.intercept + fit.slope * places)
+        # Its own limits, which are not used, have no meaning where many values are equal.
+        with np.errstate(invalid="ignore"):
+            slope = float(theilslopes(log_hr[chosen], phi[chosen]).slope)
+        return slope, np.median(log_hr[chosen] - slope * phi[chosen]) + slope * places
 
     slope, middle = line(slice(None))
     left = log_hr - (middle[0] + slope * phi)
