@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from cxaxis.inference.outcome_courses import patient_model, population_parameters
-from cxaxis.inference.outcome_pool import PoolPlan, run_pool
+from cxaxis.inference.outcome_pool import N_PATIENT, PoolPlan, run_pool
 from cxaxis.inference.outcome_records import PoolArrays, fitted_ids
 from cxaxis.inference.outcome_results import (
     N_DRAW,
@@ -55,9 +55,12 @@ def plan_at(values: Sequence[Mapping[str, float]], *, n_patient: int | None = No
     n_patient
         Patients of each setting; those of the pool if omitted.
     """
-    given = {} if n_patient is None else {"n_patient": n_patient}
+    patients = N_PATIENT if n_patient is None else n_patient
     return PoolPlan(
-        draws=tuple(range(len(values))), fixed=dict(enumerate(values)), seed=OUTCOME_SEED, **given
+        draws=tuple(range(len(values))),
+        fixed=dict(enumerate(values)),
+        seed=OUTCOME_SEED,
+        n_patient=patients,
     )
 
 
