@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from cxaxis.cli import trial_files, trial_operate, trial_studies
+from cxaxis.cli import trial_files, trial_operate, trial_replay, trial_studies
 from cxaxis.cli.options import (
     Assignments,
     Engine,
@@ -36,6 +36,7 @@ app.command("operate")(trial_operate.operate)
 app.command("prognosis")(trial_studies.prognosis)
 app.command("screening")(trial_studies.screening)
 app.command("histology")(trial_studies.histology)
+app.command("replay")(trial_replay.replay)
 
 NOT_CLINICAL = (
     "Virtual patients. The result follows from the assumptions listed in the report; it does not "
