@@ -72,11 +72,12 @@ ledger: environment-test  ## judge every claim anew, slow checks included, and w
 	@$(BIN)/python -m cxaxis.report.ledger_docs docs $(ARGS)
 
 .PHONY: pages
-pages: environment-test  ## write the pages of mobilisation, grafts, outcomes and harm anew (a quarter of an hour)
+pages: environment-test  ## write the pages of mobilisation, grafts, outcomes, harm and replays anew (half an hour)
 	@$(BIN)/python -m cxaxis.report.mobilisation_docs docs $(ARGS)
 	@$(BIN)/python -m cxaxis.report.xenograft_docs docs $(ARGS)
 	@$(BIN)/python -m cxaxis.report.outcomes_docs docs $(ARGS)
 	@$(BIN)/python -m cxaxis.report.harm_docs docs $(ARGS)
+	@$(BIN)/python -m cxaxis.report.replays_docs docs $(ARGS)
 
 .PHONY: headline
 headline: environment-test  ## hazard ratios of eight agents beside three backbones (half an hour)
