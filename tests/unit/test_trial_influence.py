@@ -12,7 +12,7 @@ from cxaxis.knowledge.parameters import load_parameters
 from cxaxis.knowledge.wirings import load_wirings
 from cxaxis.models.build import build
 from cxaxis.models.wiring import wiring_from
-from cxaxis.trial.influence import patient_parameters, rank_influence
+from cxaxis.trial.influence import ENROLLING, patient_parameters, rank_influence
 
 
 def _inputs(n_draw, n_input, seed=1):
@@ -63,12 +63,17 @@ def test_what_never_varies_is_left_out_and_few_draws_are_refused():
         rank_influence(np.arange(9.0), _inputs(9, 2))
 
 
-def test_parameters_of_dishes_and_of_other_drugs_are_left_out():
+def test_parameters_of_dishes_of_assays_and_of_other_drugs_are_left_out():
     rows = load_parameters()
     used = patient_parameters(["plerixafor"])
-    assert set(build("patient", rows).bindings.values()) <= used <= set(rows)
-    assert set(COHORT_PARAMETERS) & set(rows) <= used
-    assert used < patient_parameters() < set(rows)
+    constants = set(build("patient", rows).bindings.values())
+    assert set(ENROLLING) <= set(COHORT_PARAMETERS) & used
+    assert set(COHORT_PARAMETERS) & used - constants == set(ENROLLING)
+    assert {"cl_plerixafor", "phi", "alpha_beta_ratio"} <= used
+    assert {"cl_pembrolizumab", "kd_nivolumab_pd1", "slope_paclitaxel"} & used == set()
+    everything = patient_parameters()
+    assert constants <= everything < set(rows)
+    assert used < everything
 
 
 def test_no_wiring_has_a_parameter_that_the_default_lacks():

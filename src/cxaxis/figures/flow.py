@@ -16,6 +16,8 @@ from cxaxis.figures.style import INK, MUTED, RULE, ArmStyle, house_style
 _LINE: Final = 0.17
 _PAD: Final = 0.11
 _GAP: Final = 0.34
+# Room for half a line at the sides.
+_EDGE: Final = 0.03
 _ARM_WIDTH: Final = 2.35
 _BETWEEN: Final = 0.28
 _CHARACTERS_PER_INCH: Final = 16.0
@@ -52,7 +54,7 @@ def flow_chart(
     if not trunk or not arms or len({len(boxes) for _, boxes in arms}) != 1:
         msg = "a flow needs a box before allocation, and as many boxes in every arm."
         raise ModelValueError(msg)
-    width = max(len(arms) * (_ARM_WIDTH + _BETWEEN) - _BETWEEN, 5.4)
+    width = max(len(arms) * (_ARM_WIDTH + _BETWEEN) - _BETWEEN, 5.4) + 2 * _EDGE
     down = [_wrapped(box, _ARM_WIDTH) for box in trunk]
     aside = None if excluded is None else _wrapped(excluded, _ARM_WIDTH)
     columns = [[_wrapped(box, _ARM_WIDTH) for box in boxes] for _, boxes in arms]
@@ -74,7 +76,7 @@ def flow_chart(
             if rank == 0 and aside is not None:
                 # The excluded leave the trunk on its right, between the first two boxes.
                 level = bottom + 0.05 + _height(aside) / 2
-                left = min(middle + 0.25, width - _ARM_WIDTH)
+                left = min(middle + 0.25, width - _ARM_WIDTH - _EDGE)
                 _box(axes, left, bottom + 0.05, _ARM_WIDTH, aside, MUTED)
                 _line(axes, [middle, left], [level, level])
                 y += side

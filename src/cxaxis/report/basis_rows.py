@@ -69,9 +69,10 @@ def evidence_words(parameter: Mapping[Hashable, Any]) -> str:
 def _row(told: Mapping[Hashable, Any], parameter: Mapping[Hashable, Any]) -> tuple[str, ...]:
     value = parameter.get("VALUE")
     shown = number(float(value)) if isinstance(value, float) else ""
+    unit = str(parameter.get("UNIT") or "")
     return (
         told["ID"],
-        f"{shown} {parameter.get('UNIT') or ''}".strip(),
+        f"{shown} {'' if unit == '1' else unit}".strip(),
         f"{told['RHO']:+.2f}",
         "–" if pd.isna(told["PARTIAL"]) else f"{told['PARTIAL']:+.2f}",
         p_value(told["PANY"]),

@@ -195,4 +195,5 @@ def _words(met: Mapping[str, int], total: Mapping[str, int], beyond: int) -> str
         if n
     )
     left = "" if not beyond else f" {beyond} more cannot be read from this run."
-    return f"Arms that were control arms of published trials, held against them. {counts}.{left}"
+    told = counts[0].upper() + counts[1:]
+    return f"Arms that were control arms of published trials, held against them. {told}.{left}"

@@ -33,7 +33,7 @@ from cxaxis.report.replay_words import (
 from cxaxis.runs.progress import ProgressBar
 from cxaxis.trial.replay_class import class_stamp
 from cxaxis.trial.replay_draws import BETWEEN_TRIALS, committed_path, draws_text, read_draws
-from cxaxis.trial.replays import read_replay, replay_names
+from cxaxis.trial.replays import Replay, read_replay, replay_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +85,8 @@ def _lines(plan: ReplayPlan, draws: pd.DataFrame, key: str) -> Iterator[str]:
         "to the placebo arms of two phase III trials (rows with role `fitted`). Arms with a drug",
         "enter nowhere. Studies differ by a factor that is drawn; a trial whose own placebo arm is",
         "fitted has the same factor in both arms.",
+        f"{_lost(draws, mobilisation)} of {plan.draws} populations cannot be brought to the fitted",
+        "numbers, or their marrow never rests; they give no prediction here.",
         "",
         f"Of {n} held-out results the 80 % interval holds {narrow}, the 95 % interval {wide}.",
         "",
@@ -120,7 +122,7 @@ def _lines(plan: ReplayPlan, draws: pd.DataFrame, key: str) -> Iterator[str]:
         "  model; what stands for them is the scatter between trials.",
         "- The ratios of both trials of LY2510924 are ours, from printed medians as if times were",
         "  exponential; the control median in renal cancer is recalled, not read.",
-        f"- {_undefined(draws)} of {plan.draws} populations have hardly anyone with distant",
+        f"- {_lost(draws, antitumour)} of {plan.draws} populations have hardly anyone with distant",
         "  disease who is fit for a trial, and give no prediction here.",
         "",
         "## What was sealed",
@@ -139,10 +141,10 @@ def _lines(plan: ReplayPlan, draws: pd.DataFrame, key: str) -> Iterator[str]:
     yield from markdown_table(("Replay", "Title", "Sealed", "Changed since", "Hash"), rows)
 
 
-def _undefined(draws: pd.DataFrame) -> int:
-    """Return the draws without a result of any antitumour replay."""
-    stamp = class_stamp(draws)
-    return int(draws["DRAW"].nunique()) - stamp.draws
+def _lost(draws: pd.DataFrame, replays: Sequence[Replay]) -> int:
+    """Return the draws without a single result of these replays."""
+    here = draws[draws["REPLAY"].isin([item.name for item in replays])]
+    return int((here.groupby("DRAW")["CENTRE"].count() == 0).sum())
 
 
 def is_checked(folder: Path) -> bool:

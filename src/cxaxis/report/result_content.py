@@ -26,6 +26,8 @@ def result_content(run: TrialRun, results: TrialResults) -> dict[str, Any]:
         "least_draws": LEAST_DRAWS,
         "compared": compared_with_landmarks(run),
         "limits": limits_of(run),
+        "fitted_draws": (run.protocol.get("uncertainty") or {}).get("populations")
+        == "control_arms",
     }
 
 
@@ -49,8 +51,8 @@ def limits_of(run: TrialRun) -> list[str]:
         ),
         "Everything is squamous cell carcinoma: adenocarcinoma is not modelled, and a mixed series "
         "is not comparable.",
-        "Treatment is given as planned until death: toxicity shortens no course, nobody refuses or "
-        "crosses over, and later lines of treatment are not given unless the protocol says so.",
+        "Treatment is given as planned until death: toxicity shortens no course and nobody "
+        "refuses; there is neither crossover nor a later line unless the protocol says so.",
         "Drop-out does not depend on the course of the disease.",
         "The share of the CXCR4 effect that is causal (φ) is not known from any study; every "
         "effect of a drug rests on it.",

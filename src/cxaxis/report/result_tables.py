@@ -80,7 +80,8 @@ def variance_table(results: TrialResults, labels: Mapping[str, str]) -> PageTabl
         title="Where the spread comes from",
         caption=(
             "Variance of the log ratio of death rates over draws of what is not known. Sampling of "
-            "patients within a draw is estimated by bootstrap and taken off; parameters and wiring "
+            "patients within a draw is estimated by bootstrap of this run's pool, whose effect may "
+            "be smaller than that of a draw, and taken off; parameters and wiring "
             "follow from an analysis of variance with the wirings as groups."
         ),
         columns=("Arm", "Source", "Variance", "95 % limits", "Standard deviation"),

@@ -7,6 +7,7 @@ they are drawn as well, and would take part in the ranking by chance alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 
 #: Draws with a ratio below which nothing is ranked.
 LEAST_DRAWS: Final = 10
+#: Of the rows that the cohort alone uses, those that decide who is enrolled; the others are read
+#: by assays, and no death hangs on a reading.
+ENROLLING: Final = (
+    "share_male",
+    "body_height",
+    "share_t2",
+    "share_t3",
+    "diameter_t2",
+    "diameter_t3",
+    "diameter_t4",
+    "node_visible_diameter",
+)
 #: Parameters told of, the most influential first.
 MOST_INFLUENTIAL: Final = 10
 # Draws beyond the number of leading parameters below which they are not held constant.
@@ -55,9 +68,11 @@ class Influence:
 
 
 def patient_parameters(drugs: Iterable[str] | None = None) -> frozenset[str]:
-    """Return the parameters that a patient of a trial depends on.
+    """Return the parameters that the deaths of a trial's patients depend on.
 
-    Those of the patient model in any wiring, those of the cohort, and those that drugs set.
+    Those of the patient model in any wiring, those that decide who is enrolled, and those that the
+    drugs set. Left out are the parameters of assays and of xenografts, and those named after a drug
+    that nobody is given.
 
     Parameters
     ----------
@@ -69,7 +84,6 @@ def patient_parameters(drugs: Iterable[str] | None = None) -> frozenset[str]:
     ModelValueError
         If a drug is unknown.
     """
-    from cxaxis.cohort.parameter_rows import COHORT_PARAMETERS
     from cxaxis.cohort.population import agent_rows
     from cxaxis.knowledge.drugs import load_drugs
     from cxaxis.knowledge.parameters import UNIFORM_SHARES, load_parameters
@@ -83,7 +97,13 @@ def patient_parameters(drugs: Iterable[str] | None = None) -> frozenset[str]:
         raise ModelValueError(msg)
     # Every wiring has the same constants: an option that is off multiplies them by 0.
     default = build("patient", rows)
-    used = {*default.bindings.values(), *COHORT_PARAMETERS, *UNIFORM_SHARES}
+    others = "|".join(sorted(set(known) - set(wanted)))
+    of_others = re.compile(rf"(^|_)({others})(_|$)") if others else None
+    used = {
+        name
+        for name in (*default.bindings.values(), *ENROLLING, *UNIFORM_SHARES)
+        if of_others is None or of_others.search(name) is None
+    }
     for name in wanted:
         used |= set(agent_rows(default, rows, [known[name]]).values())
     return frozenset(used & set(rows))
