@@ -61,6 +61,10 @@ def test_a_causal_share_is_never_chosen() -> None:
     assert candidates(IDS) == IDS[:3]
 
 
+def test_a_height_is_not_learned_from_survival() -> None:
+    assert candidates(("body_height", "body_weight", "vigour")) == ("vigour",)
+
+
 def test_a_parameter_taken_explains_nothing_more() -> None:
     made = pool({FIT.id: {"alpha_tumour": 1.0}})
     twin = replace(

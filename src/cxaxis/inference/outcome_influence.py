@@ -10,7 +10,8 @@ chance alone would: a strong parameter taken first leaves less noise over the we
 averaged over the *fitted* landmarks alone: over those of one arm and quantity first, so that a
 curve read at three times counts once, then over arms and quantities. Held-out landmarks and
 measured values play no part in the choice. A causal share is never chosen, for control arms hold
-no drug that could tell it, nor is what only a graft in a mouse depends on.
+no drug that could tell it, nor is what only a graft in a mouse depends on, nor what a scale or a
+tape tells of the patients who enrol: survival is no way to learn a height.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ from cxaxis.runs.files import write_text_durably
 
 COMMAND: Final = "python -m cxaxis.inference.outcome_influence"
 LEAST_POPULATIONS: Final = 30
+#: Read off patients at enrolment.
+MEASURED_AT_ENROLMENT: Final = ("age_at_diagnosis", "body_height", "body_weight", "share_male")
 _NOTHING: Final = 1e-9
 FITTED_FILE: Final = "fitted_population.tsv"
 
@@ -69,7 +72,7 @@ class Influence:
 
 def candidates(parameter_ids: Iterable[str]) -> tuple[str, ...]:
     """Return the parameters that may be chosen."""
-    never = {*UNIFORM_SHARES, *XENOGRAFT_PARAMETERS}
+    never = {*UNIFORM_SHARES, *XENOGRAFT_PARAMETERS, *MEASURED_AT_ENROLMENT}
     return tuple(name for name in parameter_ids if name not in never)
 
 

@@ -47,7 +47,7 @@ POOL_FILE: Final = "pool.npz"
 POOL_SEED: Final = 201
 N_PATIENT: Final = 24
 #: Populations drawn from the prior.
-N_PRIOR: Final = 1400
+N_PRIOR: Final = 800
 SHARES: Final = TableSchema(
     name="control_arm_shares",
     meaning="What one population says of one published landmark",
