@@ -11,6 +11,7 @@ from cxaxis.engine.kernels import Formulas
 from cxaxis.engine.outline import SMALLEST_BODY, outlined, slopes_by_argument
 from cxaxis.engine.population import PopulationEngine, load_system
 from cxaxis.engine.protocol import ParameterTable, Tolerances
+from cxaxis.engine.sbml import read_system
 from engine_support import evaluate
 
 N_TERM = 12
@@ -86,7 +87,7 @@ def test_a_course_is_the_one_of_the_plain_formulas(sbml, system, lanes):
     asked = ["x", "y", "first", "third"]
     engine = PopulationEngine(lanes=lanes)
     result = engine.simulate(sbml, table, DoseTable(), TIMES, asked, tolerances=tight)
-    plain = load_system.__wrapped__(sbml, frozenset(), frozenset())
+    plain = read_system(sbml)
     plain.graph.made_of.clear()
     same = engine.simulate_system(plain, table, DoseTable(), TIMES, asked, tolerances=tight)
     np.testing.assert_allclose(result.values, same.values, rtol=1e-9)

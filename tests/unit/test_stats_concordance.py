@@ -205,6 +205,28 @@ def test_a_blind_programme_has_no_lead_time_and_denser_tests_more():
     assert always.lead_time_day.mean() == pytest.approx(300.0, rel=0.25)
 
 
+@pytest.mark.parametrize("n", [20, 60, 700])
+def test_intervals_are_those_of_lifelines_on_every_resample(n, monkeypatch):
+    from lifelines.utils import concordance_index
+
+    from cxaxis.stats import concordance as module
+    from cxaxis.stats.bootstrap import resampled_patients
+
+    rng = rng_for(18, "concordance", n)
+    # Whole days and scores: ties of days, of scores and of deaths with censorings abound.
+    duration = rng.integers(1, 12, n).astype(float)
+    event = rng.uniform(size=n) < 0.6
+    risk = rng.integers(0, 5, n).astype(float)
+    draws = resampled_patients(n, n_boot=20, seed=5, purpose="here")
+    counts = np.stack([np.bincount(draw, minlength=n) for draw in draws]).astype(float)
+    monkeypatch.setattr(module, "_PAIR_BLOCK", 100)
+    found = module._resampled_c_index(duration, event, risk, counts)
+    theirs = [concordance_index(duration[rows], -risk[rows], event[rows]) for rows in draws]
+    assert found.tolist() == theirs
+    nobody = module._resampled_c_index(duration, np.zeros(n, dtype=bool), risk, counts)
+    assert np.isnan(nobody).all()
+
+
 def test_unusable_programmes_are_refused():
     good = {"onset_day": [1.0, NEVER], "diagnosis_day": [5.0, NEVER]}
     flags = np.zeros((2, 1), dtype=bool)

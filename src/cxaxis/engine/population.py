@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
@@ -40,6 +41,7 @@ from cxaxis.engine.protocol import (
 from cxaxis.engine.refusals import naming_columns
 from cxaxis.engine.system import State, System
 from cxaxis.engine.watching import with_clocks
+from cxaxis.engine.written import Written, taken_apart, with_numbers
 
 #: Attempts after which a patient is given up.
 MAX_STEPS = 2_000_000
@@ -184,7 +186,7 @@ class PopulationEngine:
         """Run a batch on this machine's processor."""
         n = batch.n_patient
         lanes = self._lanes_for(system, n)
-        program = _program(SystemKey(system), nodes, lanes)
+        program = _program(system, nodes, lanes)
         return program.run(batch, threads=self._threads_for(n, lanes))
 
     def _lanes_for(self, system: System, n_patient: int) -> int:
@@ -221,6 +223,24 @@ class SystemKey:
         )
 
 
+class FormulasKey(SystemKey):
+    """A system as a key of its code: equal if no formula differs, whatever the held values."""
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FormulasKey):
+            return NotImplemented
+        mine, yours = self.system, other.system
+        return (
+            mine.graph is yours.graph
+            and mine.states == yours.states
+            and mine.events == yours.events
+            and [(h.name, h.start) for h in mine.held] == [(h.name, h.start) for h in yours.held]
+        )
+
+
 @lru_cache(maxsize=_PROGRAMS)
 def _runnable(key: SystemKey, endings: frozenset[str]) -> System:
     """Return a system with the clocks and endings of its simulation, made once."""
@@ -228,16 +248,46 @@ def _runnable(key: SystemKey, endings: frozenset[str]) -> System:
 
 
 @lru_cache(maxsize=_PROGRAMS)
-def _program(key: SystemKey, nodes: tuple[Node, ...], lanes: int, pivoted: bool = False) -> Program:
+def _code(key: FormulasKey, nodes: tuple[Node, ...], lanes: int, pivoted: bool) -> Program:
     return Program(key.system, nodes, lanes=lanes, pivoted=pivoted)
+
+
+def _program(
+    system: System, nodes: tuple[Node, ...], lanes: int, *, pivoted: bool = False
+) -> Program:
+    """Return the compiled formulas of a system, with its own held values."""
+    program = copy(_code(FormulasKey(system), nodes, lanes, pivoted))
+    program.system = system
+    return program
 
 
 @lru_cache(maxsize=_PROGRAMS)
 def load_system(sbml: str, given: frozenset[str], infused: frozenset[str]) -> System:
-    """Return the system of a document, read once; see `cxaxis.engine.sbml.read_system`."""
+    """Return the system of a document, read once; see `cxaxis.engine.sbml.read_system`.
+
+    Documents that differ in values of parameters alone share the formulas of the first.
+    """
     from cxaxis.engine.sbml import read_system
 
-    return read_system(sbml, given=given, infused=infused)
+    written = taken_apart(sbml)
+    alike = _alike(written.rest, given, infused)
+    if alike:
+        first, system = alike[0]
+        found = with_numbers(system, first, written)
+        if found is not None:
+            return found
+    system = read_system(sbml, given=given, infused=infused)
+    if not alike:
+        alike.append((written, system))
+    return system
+
+
+@lru_cache(maxsize=_PROGRAMS)
+def _alike(
+    rest: str, given: frozenset[str], infused: frozenset[str]
+) -> list[tuple[Written, System]]:
+    """Return where the first document that was read is kept for those that are like it."""
+    return []
 
 
 def _require_of_kind(
@@ -336,7 +386,7 @@ def _retry_pivoted(
     rows = np.flatnonzero(result.status == job.SMALL_PIVOT)
     if not len(rows):
         return
-    again = _program(SystemKey(system), nodes, 1, pivoted=True).run(batch.part(rows))
+    again = _program(system, nodes, 1, pivoted=True).run(batch.part(rows))
     result.put(rows, again)
 
 

@@ -93,6 +93,39 @@ def paired_bootstrap(
     return _interval(float(statistic(np.arange(n_patient))), replicates, level)
 
 
+def counted_bootstrap(
+    estimate: float,
+    statistic: Callable[[FloatArray], FloatArray],
+    n_patient: int,
+    *,
+    n_boot: int,
+    seed: int,
+    purpose: str,
+    level: float = 0.95,
+) -> BootstrapInterval:
+    """Return the interval of `paired_bootstrap` for a statistic of all replicates at once.
+
+    Parameters
+    ----------
+    estimate
+        The statistic of all patients, each once.
+    statistic
+        Takes how often each patient counts in each replicate, whole numbers of shape
+        ``(n_boot, n_patient)``, and returns one number per replicate; not a number where it is
+        undefined.
+    n_patient, n_boot, seed, purpose, level
+        As `paired_bootstrap` has them; the patients drawn are the same.
+
+    Raises
+    ------
+    ModelValueError
+        If the statistic is undefined in more than 5 % of replicates.
+    """
+    draws = resampled_patients(n_patient, n_boot=n_boot, seed=seed, purpose=purpose)
+    replicates = statistic(_copies(draws).astype(np.float64))
+    return _interval(estimate, replicates, level)
+
+
 def pool_rate_ratio(
     control_duration_day: ArrayLike,
     control_event: ArrayLike,

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
+from cxaxis.core.arrays import BoolArray, FloatArray
 from cxaxis.core.errors import ModelValueError
-from cxaxis.stats.bootstrap import BootstrapInterval, paired_bootstrap
+from cxaxis.stats.bootstrap import BootstrapInterval, counted_bootstrap
 from cxaxis.stats.checks import checked_durations, checked_labels
 from cxaxis.stats.stratified import CoxModel, stratified_cox
+
+# Patients whose pairs with all others are held in memory at once.
+_PAIR_BLOCK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +119,20 @@ def concordance_with_stage(
     together = model.linear_predictor(both)
 
     def interval(*risks: FloatArray) -> BootstrapInterval:
-        def statistic(rows: IntArray) -> float:
-            parts = [_c_index(duration[rows], happened[rows], risk[rows]) for risk in risks]
+        whole = [_c_index(duration, happened, risk) for risk in risks]
+
+        def statistic(counts: FloatArray) -> FloatArray:
+            parts = [_resampled_c_index(duration, happened, risk, counts) for risk in risks]
             return parts[0] - parts[1] if len(parts) > 1 else parts[0]
 
-        return paired_bootstrap(
-            statistic, len(duration), n_boot=n_boot, seed=seed, purpose=purpose, level=level
+        return counted_bootstrap(
+            whole[0] - whole[1] if len(whole) > 1 else whole[0],
+            statistic,
+            len(duration),
+            n_boot=n_boot,
+            seed=seed,
+            purpose=purpose,
+            level=level,
         )
 
     return ScoreConcordance(
@@ -141,6 +152,33 @@ def _c_index(duration: FloatArray, happened: BoolArray, risk: FloatArray) -> flo
         return float(concordance_index(duration, -risk, happened))
     except ZeroDivisionError:
         return float("nan")
+
+
+def _resampled_c_index(
+    duration: FloatArray, happened: BoolArray, risk: FloatArray, counts: FloatArray
+) -> FloatArray:
+    """Return `_c_index` of every resample, shape ``(n_boot,)``; not a number without a pair.
+
+    A resample has the pairs of the patients, each as often as both were drawn: they are compared
+    once for all resamples. Counts are whole numbers, so that no digit is lost.
+    """
+    better, tied, compared = (np.zeros(len(counts)) for _ in range(3))
+    died = np.flatnonzero(happened)
+    for start in range(0, len(died), _PAIR_BLOCK):
+        first = died[start : start + _PAIR_BLOCK, None]
+        drawn = counts[:, first[:, 0]]
+        # Whoever is censored on the day of a death outlived it; two deaths of one day are no pair.
+        later = (duration > duration[first]) | ((duration == duration[first]) & ~happened)
+        better += _pairs(drawn, later & (risk[first] > risk), counts)
+        tied += _pairs(drawn, later & (risk[first] == risk), counts)
+        compared += _pairs(drawn, later, counts)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((better + tied / 2) / compared)
+
+
+def _pairs(drawn: FloatArray, related: BoolArray, counts: FloatArray) -> FloatArray:
+    """Return how many pairs stand in a relation, for every resample."""
+    return np.asarray(((drawn @ related.astype(np.float64)) * counts).sum(axis=1))
 
 
 def _checked_score(score: ArrayLike, length: int) -> FloatArray:
