@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from cxaxis.engine.doses import DoseTable
-from cxaxis.engine.population import PopulationEngine, load_system
+from cxaxis.engine.loading import _alike, load_system
+from cxaxis.engine.population import PopulationEngine
 from cxaxis.engine.protocol import ParameterTable
+from cxaxis.engine.refusals import UnsupportedModelError
 from cxaxis.engine.sbml import read_system
 from cxaxis.engine.system import System
 from cxaxis.engine.written import taken_apart, with_numbers
@@ -101,8 +105,54 @@ def test_the_sign_of_a_zero_is_a_change():
     assert np.signbit(held.value)
 
 
-def test_texts_that_share_formulas_keep_their_own_courses():
+def in_another_process() -> None:
+    """Forget what this one has read; what lies in the cache stays."""
     load_system.cache_clear()
+    _alike.cache_clear()
+
+
+def test_what_one_process_has_read_the_next_has_from_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXAXIS_CACHE_DIR", str(tmp_path))
+    whole = read_system(text("0.7"), given=frozenset(["w"]))
+    read = []
+
+    def reading(*arguments, **more):
+        read.append(arguments)
+        return read_system(*arguments, **more)
+
+    monkeypatch.setattr("cxaxis.engine.sbml.read_system", reading)
+    graphs = []
+    for damage in (False, False, True, False):
+        in_another_process()
+        (kept,) = tmp_path.glob("systems/*") if read else (None,)
+        if damage:
+            kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+        for k in ("0.4", "0.7"):
+            found = load_system(text(k), frozenset(["w"]), frozenset())
+        graphs.append(found.graph)
+        nodes = range(len(whole.graph))
+        assert [found.graph.term(n) for n in nodes] == [whole.graph.term(n) for n in nodes]
+        assert repr((found.states, found.held)) == repr((whole.states, whole.held))
+        assert found.settable == whole.settable
+        # What was made before the graph was kept is found again in it.
+        for number in (0.0, 1.0, 0.5, math.nan):
+            assert found.graph.constant(number) == whole.graph.constant(number)
+    # Once, and once more for the damaged file.
+    assert len(read) == 2
+    assert len({id(graph) for graph in graphs}) == 4
+
+
+def test_an_unsound_text_is_read_every_time(monkeypatch, tmp_path):
+    monkeypatch.setenv("CXAXIS_CACHE_DIR", str(tmp_path))
+    for _ in range(2):
+        in_another_process()
+        with pytest.raises(UnsupportedModelError, match="SBML105"):
+            load_system(text("NaN"), frozenset(), frozenset())
+    assert not list(tmp_path.rglob("systems/*"))
+
+
+def test_texts_that_share_formulas_keep_their_own_courses():
+    in_another_process()
     texts = [text(k, w=w) for k in ("0.1", "0.4", "1.5") for w in ("0", "2")]
     first = [values(each) for each in texts]
     graphs = {id(load_system(t, frozenset(), frozenset()).graph) for t in texts}
@@ -115,7 +165,7 @@ def test_texts_that_share_formulas_keep_their_own_courses():
         np.testing.assert_allclose(course[0, :, 1], 1 + (2 * k * k + w) * TIMES, rtol=1e-3)
         np.testing.assert_allclose(course[0, :, 2], 2 * k)
     # In another order the numbers are the same to the last bit.
-    load_system.cache_clear()
+    in_another_process()
     again = [values(each) for each in reversed(texts)]
     for one, other in zip(first, reversed(again), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -167,3 +167,34 @@ def test_an_unsound_text_is_checked_every_time(monkeypatch, tmp_path):
         with pytest.raises(ModelBuildError, match="a unit"):
             build("ports")
     build_module._complaints.cache_clear()
+
+
+def test_a_translation_is_made_once_and_depends_on_the_text(monkeypatch, tmp_path):
+    import antimony
+
+    monkeypatch.setenv("CXAXIS_CACHE_DIR", str(tmp_path))
+    calls = []
+    load = antimony.loadAntimonyString
+    monkeypatch.setattr(antimony, "loadAntimonyString", lambda t: calls.append(t) or load(t))
+
+    def in_another_process(text):
+        build_module._antimony_to_sbml.cache_clear()
+        build_module._units.cache_clear()
+        sbml = build_module._antimony_to_sbml(text)
+        return sbml, build_module._units(sbml)
+
+    text = "model m()\n  unit nM = 1e-9 mole / litre;\n  k = 3; k has nM;\nend\n"
+    one, units = in_another_process(text)
+    assert in_another_process(text) == (one, units)
+    assert len(calls) == 1
+    assert "mole" in units["k"]
+    other, _ = in_another_process(text.replace("3", "4"))
+    assert other != one
+    assert len(calls) == 2
+    for kept in tmp_path.rglob("units/*"):
+        kept.write_bytes(b"spoilt")
+    assert in_another_process(text) == (one, units)
+    with pytest.raises(ModelBuildError):
+        in_another_process("no model at all(")
+    build_module._antimony_to_sbml.cache_clear()
+    build_module._units.cache_clear()

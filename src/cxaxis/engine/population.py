@@ -22,6 +22,7 @@ from cxaxis.core.outcomes import Outcome, PatientOutcome
 from cxaxis.engine import job
 from cxaxis.engine.doses import ALL_PATIENTS, Dose, DoseTable, Stop, stops_of
 from cxaxis.engine.expressions import Node
+from cxaxis.engine.loading import load_system
 from cxaxis.engine.machine import this_processor
 from cxaxis.engine.program import (
     STATE_ROW,
@@ -41,7 +42,6 @@ from cxaxis.engine.protocol import (
 from cxaxis.engine.refusals import naming_columns
 from cxaxis.engine.system import State, System
 from cxaxis.engine.watching import with_clocks
-from cxaxis.engine.written import Written, taken_apart, with_numbers
 
 #: Attempts after which a patient is given up.
 MAX_STEPS = 2_000_000
@@ -259,35 +259,6 @@ def _program(
     program = copy(_code(FormulasKey(system), nodes, lanes, pivoted))
     program.system = system
     return program
-
-
-@lru_cache(maxsize=_PROGRAMS)
-def load_system(sbml: str, given: frozenset[str], infused: frozenset[str]) -> System:
-    """Return the system of a document, read once; see `cxaxis.engine.sbml.read_system`.
-
-    Documents that differ in values of parameters alone share the formulas of the first.
-    """
-    from cxaxis.engine.sbml import read_system
-
-    written = taken_apart(sbml)
-    alike = _alike(written.rest, given, infused)
-    if alike:
-        first, system = alike[0]
-        found = with_numbers(system, first, written)
-        if found is not None:
-            return found
-    system = read_system(sbml, given=given, infused=infused)
-    if not alike:
-        alike.append((written, system))
-    return system
-
-
-@lru_cache(maxsize=_PROGRAMS)
-def _alike(
-    rest: str, given: frozenset[str], infused: frozenset[str]
-) -> list[tuple[Written, System]]:
-    """Return where the first document that was read is kept for those that are like it."""
-    return []
 
 
 def _require_of_kind(

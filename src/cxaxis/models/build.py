@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final, Literal
 
-from cxaxis.core.cache import cache_directory
+from cxaxis.core.cache import cache_directory, kept
 from cxaxis.core.errors import CxaxisError, ModelValueError
 from cxaxis.core.hashing import sha256_text
 from cxaxis.core.ids import did_you_mean
@@ -187,12 +190,23 @@ def _model_units(model: Any) -> dict[str, str]:
 
 @cache
 def _antimony_to_sbml(text: str) -> str:
-    import antimony
+    def translated() -> bytes:
+        import antimony
 
-    antimony.clearPreviousLoads()
-    if antimony.loadAntimonyString(text) < 0:
-        raise ModelBuildError(str(antimony.getLastError()))
-    return str(antimony.getSBMLString(antimony.getMainModuleName()))
+        antimony.clearPreviousLoads()
+        if antimony.loadAntimonyString(text) < 0:
+            raise ModelBuildError(str(antimony.getLastError()))
+        return str(antimony.getSBMLString(antimony.getMainModuleName())).encode()
+
+    return kept("translated_models", sha256_text(f"{_tools()}\n{text}"), translated).decode()
+
+
+@cache
+def _tools() -> str:
+    """Return what a translation and its units depend on beside the text."""
+    versions = [f"{name} {version(name)}" for name in ("antimony", "python-libsbml")]
+    code = Path(__file__).read_text("utf-8")
+    return sha256_text("\n".join([*versions, code]))
 
 
 def consistency_messages(sbml: str) -> list[str]:
@@ -233,11 +247,16 @@ def _complaints(sbml: str) -> tuple[str, ...]:
 @cache
 def _units(sbml: str) -> Mapping[str, str]:
     """Return the unit of every quantity of an SBML text."""
-    import libsbml
 
-    # The document owns the model.
-    document = libsbml.readSBMLFromString(sbml)
-    return _model_units(document.getModel())
+    def derived() -> bytes:
+        import libsbml
+
+        # The document owns the model.
+        document = libsbml.readSBMLFromString(sbml)
+        return json.dumps(_model_units(document.getModel())).encode()
+
+    found: dict[str, str] = json.loads(kept("units", sha256_text(f"{_tools()}\n{sbml}"), derived))
+    return found
 
 
 def _coefficients(composition: Composition, wiring: Wiring) -> dict[str, float]:
@@ -281,7 +300,8 @@ def _flags(model: Any) -> tuple[str, ...]:
         for event in (model.getEvent(i) for i in range(model.getNumEvents()))
         for j in range(event.getNumEventAssignments())
     }
-    return tuple(name for name in changed if name not in _species(model) + _rate_rules(model))
+    others = {*_species(model), *_rate_rules(model)}
+    return tuple(name for name in changed if name not in others)
 
 
 def build(

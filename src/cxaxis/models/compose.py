@@ -295,13 +295,15 @@ def compose(name: str, *, time_unit: str) -> Composition:
     functions = _functions_of([top, *_kinds(instances)], flat)
     function_names = set(_FUNCTION.findall(functions))
     units = _units_of(time_unit, f"{functions} {' '.join(flat)}")
-    declared = [item for statement in flat for item in _declared(statement)]
-    repeated = [item for item, count in Counter(declared).items() if count > 1]
-    doubled = [item for item in repeated if not _declared_with_kind(item, flat)]
+    places: dict[str, list[str]] = {}
+    for statement in flat:
+        for one in _declared(statement):
+            places.setdefault(one, []).append(statement)
+    doubled = [item for item, at in places.items() if len(at) > 1 and not _one_and_its_unit(at)]
     if doubled:
         msg = f"{name}: declared more than once: {', '.join(sorted(doubled))}."
         raise ModelSourceError(msg)
-    _check_words(flat, set(declared) | function_names | _unit_names() | _KEYWORDS, name)
+    _check_words(flat, places.keys() | function_names | _unit_names() | _KEYWORDS, name)
 
     species = {
         item for s in flat if re.match(r"(?:substanceOnly )?species ", s) for item in _declared(s)
@@ -310,11 +312,8 @@ def compose(name: str, *, time_unit: str) -> Composition:
     ruled = {item for s in flat if (item := _assigned(s))}
     started = {item for s in flat if (item := _initialised(s))}
     changed = {item for s in flat for item in _event_targets(s)}
-    constants = {
-        item: origin.get(item, (item,))
-        for item in dict.fromkeys(declared)
-        if item not in species | labels | ruled | started | changed | coefficients
-    }
+    others = species | labels | ruled | started | changed | coefficients
+    constants = {item: origin.get(item, (item,)) for item in places if item not in others}
     inputs = frozenset(started - species - ruled - changed - _computed(flat))
     body = "\n".join(f"  {statement};" for statement in flat)
     text = f"{functions}\nmodel *{name}()\n{units}\n{body}\nend\n"
@@ -323,7 +322,7 @@ def compose(name: str, *, time_unit: str) -> Composition:
         text=text,
         constants=constants,
         inputs=inputs,
-        coefficients=frozenset(coefficients & set(declared)),
+        coefficients=frozenset(coefficients & places.keys()),
     )
 
 
@@ -387,10 +386,10 @@ def _units_of(time_unit: str, text: str) -> str:
     return "\n".join(line for line in lines if line.startswith("unit ") and line.split()[1] in used)
 
 
-def _declared_with_kind(item: str, statements: list[str]) -> bool:
+def _one_and_its_unit(declarations: list[str]) -> bool:
     """Return whether an id declared twice is a compartment that also states its unit."""
-    kinds = [s for s in statements if item in _declared(s)]
-    return len(kinds) == 2 and kinds[0].startswith("compartment") and " has " in kinds[1]
+    first, second = declarations[0], declarations[-1]
+    return len(declarations) == 2 and first.startswith("compartment") and " has " in second
 
 
 def _computed(statements: list[str]) -> set[str]:
