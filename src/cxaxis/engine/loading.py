@@ -15,6 +15,8 @@ from cxaxis.engine.system import System
 from cxaxis.engine.written import Written, taken_apart, with_numbers
 
 _SYSTEMS = 32
+# Texts, taken apart: a trial reads each under several sets of columns, one after another.
+_TEXTS = 4
 
 
 @lru_cache(maxsize=_SYSTEMS)
@@ -25,10 +27,13 @@ def load_system(sbml: str, given: frozenset[str], infused: frozenset[str]) -> Sy
     """
     from cxaxis.engine.sbml import read_system
 
-    written = taken_apart(sbml)
+    written = _taken_apart(sbml)
     first, system = _alike(_Like(written, sbml), given, infused)
     found = with_numbers(system, first, written)
     return read_system(sbml, given=given, infused=infused) if found is None else found
+
+
+_taken_apart = lru_cache(maxsize=_TEXTS)(taken_apart)
 
 
 class _Like:

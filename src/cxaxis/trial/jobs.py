@@ -81,10 +81,10 @@ def set_up(
     )
 
 
-#: What a course costs on one processor, a drawn population beside its courses (its wiring is built
-#: and compiled), and the start of a process before its first course; seconds, measured once.
+#: What a course costs on one processor, a drawn population beside its courses (its patients are
+#: screened), and the start of a process before its first course; seconds, measured once.
 _COURSE_S: Final = 0.01
-_DRAW_S: Final = 3.0
+_DRAW_S: Final = 0.4
 _START_S: Final = 10.0
 
 
