@@ -86,6 +86,7 @@ headline: environment-test  ## hazard ratios of eight agents beside three backbo
 .PHONY: bench
 bench: environment-test  ## run the benchmarks; benchmarks/README.md holds their results
 	@$(BIN)/python benchmarks/cli_startup.py $(ARGS)
+	@$(BIN)/python benchmarks/trial_run.py
 	@$(BIN)/python -m benchmarks.engine --quick
 
 .PHONY: lock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from cxaxis.engine.refusals import UnsupportedModelError
 from cxaxis.engine.sbml import read_system
 from cxaxis.engine.system import System
 from cxaxis.engine.written import taken_apart, with_numbers
+from cxaxis.knowledge.parameters import load_parameters
+from cxaxis.models.build import build
+from cxaxis.models.wiring import wiring_from
 
 MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML">'
 TIMES = np.linspace(0.0, 3.0, 7)
@@ -169,3 +173,17 @@ def test_texts_that_share_formulas_keep_their_own_courses():
     again = [values(each) for each in reversed(texts)]
     for one, other in zip(first, reversed(again), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_patients_of_rival_mechanisms_share_their_formulas():
+    rows = load_parameters()
+    other = {**rows, "k_loss_cxcl12": replace(rows["k_loss_cxcl12"], value=0.5)}
+    drawn = [build("patient", rows), build("patient", rows, wiring_from({"niche_release": "on"}))]
+    drawn.append(build("patient", other))
+    assert len({model.sbml for model in drawn}) == 3
+    given, infused = frozenset(["age"]), frozenset(["plasma_cisplatin"])
+    systems = [load_system(model.sbml, given, infused) for model in drawn]
+    assert len({id(system.graph) for system in systems}) == 1
+    read = read_system(drawn[1].sbml, given=given, infused=infused)
+    assert repr(systems[1].held) == repr(read.held)
+    assert systems[1].states == read.states
