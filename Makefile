@@ -79,6 +79,11 @@ pages: environment-test  ## write the pages of mobilisation, grafts, outcomes, h
 	@$(BIN)/python -m cxaxis.report.harm_docs docs $(ARGS)
 	@$(BIN)/python -m cxaxis.report.replays_docs docs $(ARGS)
 
+.PHONY: control-arms
+control-arms: environment-test  ## fit the population to published control arms; needs the extra fit (an hour)
+	@$(BIN)/python -m cxaxis.inference.outcome_fit runs/control_arms $(ARGS)
+	@$(BIN)/python -m cxaxis.report.control_arms_docs docs
+
 .PHONY: headline
 headline: environment-test  ## hazard ratios of eight agents beside three backbones (half an hour)
 	@$(BIN)/python -m cxaxis.report.headline_docs docs --run=runs/headline $(ARGS)

@@ -168,9 +168,7 @@ def whole_fit(folder, fitted):
     pool, rows, landmarks = landmark_pool(300, fitted)
     quick = Sampling(n_adapt=300, n_warm=60, n_keep=15, thin=2)
     posterior = posterior_of(pool, landmarks, rows, fitted, n_draw=24, settings=quick)
-    fit = checked(
-        posterior, landmarks, rows, simulated=None, n_data_set=24, n_left_out=8, settings=quick
-    )
+    fit = checked(posterior, landmarks, simulated=None, n_data_set=24, n_left_out=8, settings=quick)
     key = input_hash(landmarks, rows, tuple(rows), fitted)
     for name, text in texts_of(tables_of(fit, rows, key), posterior.values).items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -181,7 +179,6 @@ def whole_fit(folder, fitted):
     again = checked(
         posterior,
         landmarks,
-        rows,
         simulated=replace(
             pool,
             unit_theta=pool.unit_theta[:24],

@@ -21,6 +21,7 @@ from scipy.stats import binom, chisquare
 from cxaxis.core.arrays import FloatArray, IntArray
 from cxaxis.core.streams import rng_for
 from cxaxis.inference.outcome_likelihood import Observed, OutcomeProblem, drift_of, logits
+from cxaxis.inference.outcome_offsets import Offsets, unknown_offsets
 from cxaxis.inference.outcome_posterior import (
     Chains,
     Sampling,
@@ -197,6 +198,7 @@ def predictive(
     *,
     seed: int,
     simulated: FloatArray | None = None,
+    offsets: Offsets | None = None,
 ) -> Predictive:
     """Return draws of the logit of landmarks, fitted or not, at the last state of each chain.
 
@@ -209,39 +211,52 @@ def predictive(
     simulated
         Logits that the model itself gives at those states, shape ``(n_chain, n_landmark)``, in
         place of the emulator and its error.
+    offsets
+        What is known of that error at each draw; nothing if omitted.
     """
     emulator = problem.emulator
     rows = np.array([emulator.landmark_ids.index(item.id) for item in landmarks])
     parts = chains.parts(problem)
     if simulated is None:
         fitted = np.asarray(parts.fitted[:, -1])
-        logit = emulator.logit_share(fitted, other)[:, rows]
-        logit += _errors(problem, np.asarray(parts.errors[:, -1]), rows, seed=seed)
+        known = offsets or unknown_offsets(emulator.error_covariance, len(other))
+        logit = emulator.logit_share(fitted, other)[:, rows] + known.mean[:, rows]
+        logit += _errors(
+            problem, np.asarray(parts.errors[:, -1]), known.covariance, rows, seed=seed
+        )
     else:
         logit = simulated.copy()
     logit += np.asarray(parts.drifts[:, -1]) @ drift_of(landmarks).T
     return Predictive(logit=logit, spread=np.exp(np.asarray(parts.log_spread[:, -1])))
 
 
-def _errors(problem: OutcomeProblem, found: FloatArray, rows: IntArray, *, seed: int) -> FloatArray:
+def _errors(
+    problem: OutcomeProblem,
+    found: FloatArray,
+    covariance: FloatArray,
+    rows: IntArray,
+    *,
+    seed: int,
+) -> FloatArray:
     """Return errors of the emulator at some landmarks, given those found at the fitted ones.
 
-    Shapes ``(n_draw, n_fit)`` in standard units, and ``(n_draw, n_landmark)`` in logit units.
+    Shapes ``(n_draw, n_fit)`` in standard units, ``(n_draw, n_all, n_all)``, and
+    ``(n_draw, n_landmark)`` in logit units.
     """
-    covariance = problem.emulator.error_covariance
+    n_draw, n_all = covariance.shape[:2]
     known = np.asarray(problem.rows)
-    errors = np.zeros((len(found), len(covariance)))
-    errors[:, known] = found @ problem.error_root.T
     unknown = np.setdiff1d(rows, known)
-    if unknown.size:
-        across = covariance[np.ix_(unknown, known)]
-        gain = np.linalg.solve(covariance[np.ix_(known, known)], across.T).T
-        left = covariance[np.ix_(unknown, unknown)] - gain @ across.T
-        root = np.linalg.cholesky(left + 1e-10 * np.eye(len(unknown)))
-        draws = rng_for(seed, "outcome", "emulator error").standard_normal(
-            (len(found), len(unknown))
-        )
-        errors[:, unknown] = errors[:, known] @ gain.T + draws @ root.T
+    draws = rng_for(seed, "outcome", "emulator error").standard_normal((n_draw, len(unknown)))
+    errors = np.zeros((n_draw, n_all))
+    for k, here in enumerate(covariance):
+        at_known = here[np.ix_(known, known)]
+        errors[k, known] = np.linalg.cholesky(at_known) @ found[k]
+        if unknown.size:
+            across = here[np.ix_(unknown, known)]
+            gain = np.linalg.solve(at_known, across.T).T
+            left = here[np.ix_(unknown, unknown)] - gain @ across.T
+            root = np.linalg.cholesky(left + 1e-10 * np.eye(len(unknown)))
+            errors[k, unknown] = gain @ errors[k, known] + root @ draws[k]
     return np.asarray(errors[:, rows])
 
 
@@ -301,23 +316,34 @@ def rank_tests(
     *,
     seed: int,
     settings: Sampling | None = None,
+    offsets: Offsets | None = None,
 ) -> tuple[RankTest, ...]:
     """Return the ranks of simulation-based calibration, one data set for each row of `other`.
 
     Each data set is made at a draw of every unknown from its prior, the other parameters being
-    those of its row; a chain given the same others then ranks the truth.
+    those of its row; a chain given the same others (and ``offsets``) then ranks the truth.
     """
     n = len(other)
     truth = prior_places(problem, n, seed=seed, purpose="calibration")
-    plain = cases_of(problem, other)
+    plain = cases_of(problem, other, offsets=offsets)
     eta = np.stack(
-        [logits(problem, truth[k], plain.intercept[k], plain.linear[k]) for k in range(n)]
+        [
+            logits(
+                problem,
+                truth[k],
+                plain.intercept[k],
+                plain.linear[k],
+                error_root=plain.error_root[k],
+            )
+            for k in range(n)
+        ]
     )
     numbers = np.maximum(1, np.round(problem.numbers)).astype(np.int64)
     rng = rng_for(seed, "outcome", "simulated data")
     counts = rng.binomial(numbers, expit(eta)) * (problem.numbers / numbers)
     how = settings or CALIBRATION
-    chains = sample(problem, cases_of(problem, other, counts=counts), seed=seed, settings=how)
+    cases = cases_of(problem, other, counts=counts, offsets=offsets)
+    chains = sample(problem, cases, seed=seed, settings=how)
     fitted = np.asarray(chains.parts(problem).fitted)
     below = (fitted < truth[:, None, : problem.n_fitted]).sum(axis=1)
     places = how.n_keep + 1
@@ -331,7 +357,12 @@ def rank_tests(
 
 
 def left_out_studies(
-    problem: OutcomeProblem, other: FloatArray, *, seed: int, settings: Sampling | None = None
+    problem: OutcomeProblem,
+    other: FloatArray,
+    *,
+    seed: int,
+    settings: Sampling | None = None,
+    offsets: Offsets | None = None,
 ) -> tuple[LeftOutStudy, ...]:
     """Return each study beside what the fit to the others predicts of it.
 
@@ -340,15 +371,23 @@ def left_out_studies(
     other
         Draws of the other parameters, shape ``(n_chain, n_other)``; each study gets a chain for
         each.
+    offsets
+        What is known of the emulator's error at each draw; nothing if omitted.
     """
     studies = sorted({item.study for item in problem.observed})
     of_study = np.array([[item.study == name for item in problem.observed] for name in studies])
     # The last block has seen no study: the prior predictive.
     blind = np.concatenate([of_study, np.ones((1, len(problem.observed)), dtype=bool)])
     n = len(other)
+    again = np.tile(np.arange(n), len(blind))
     chains = sample(
         problem,
-        cases_of(problem, np.tile(other, (len(blind), 1)), left_out=np.repeat(blind, n, axis=0)),
+        cases_of(
+            problem,
+            other[again],
+            left_out=np.repeat(blind, n, axis=0),
+            offsets=None if offsets is None else offsets.rows(again),
+        ),
         seed=seed,
         settings=settings,
     )
@@ -357,7 +396,11 @@ def left_out_studies(
     for k, name in enumerate(studies):
         own = [item for item in problem.observed if item.study == name]
         told, prior = (
-            compared(own, predictive(problem, part, other, own, seed=seed), seed=seed)
+            compared(
+                own,
+                predictive(problem, part, other, own, seed=seed, offsets=offsets),
+                seed=seed,
+            )
             for part in (chains.rows(k * n + np.arange(n)), nothing)
         )
         answers.append(

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from scipy.special import logit
 
-from cxaxis.core.arrays import BoolArray, FloatArray
+from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
 
 #: Other parameters that the emulator follows.
@@ -52,6 +52,10 @@ class OutcomeEmulator:
         Of what it leaves unexplained, without the pool's own sampling noise, logit units.
     monte_carlo_sd
         Root mean square of that noise, logit units.
+    residual, noise_sd
+        Logit of the share of each population less what it is emulated to be by those of other
+        folds, and its Monte-Carlo error, shape ``(n_population, n_landmark)``; not a number where
+        there is no share.
     n_population
         Populations that it was fitted to.
     """
@@ -65,6 +69,8 @@ class OutcomeEmulator:
     r2: FloatArray
     error_covariance: FloatArray
     monte_carlo_sd: FloatArray
+    residual: FloatArray
+    noise_sd: FloatArray
     n_population: int
 
     @property
@@ -114,6 +120,7 @@ def fit_emulator(
     fitted_ids: Sequence[str],
     n_other: int = N_OTHER,
     nearby: BoolArray | None = None,
+    fold: IntArray | None = None,
 ) -> OutcomeEmulator:
     """Return the emulator of a pool.
 
@@ -135,6 +142,9 @@ def fit_emulator(
     nearby
         Populations from whose residuals the error is read, such as those drawn near the answer;
         all of them if omitted.
+    fold
+        In which of `N_FOLD` folds a population is held out, shape ``(n_population,)``; in turn if
+        omitted. Populations that share parameters belong in one.
 
     Raises
     ------
@@ -157,9 +167,10 @@ def fit_emulator(
     place = {name: k for k, name in enumerate(parameter_ids)}
     first = [place[name] for name in fitted_ids]
     rest = [k for k in range(len(parameter_ids)) if k not in first and unit_theta[:, k].std() > 0]
-    other = _most_telling(unit_theta, first, rest, target, n_other)
+    folds = np.arange(len(known)) % N_FOLD if fold is None else np.asarray(fold) % N_FOLD
+    other = _most_telling(unit_theta, first, rest, target, n_other, folds)
     inputs = unit_theta[:, [*first, *other]]
-    coefficients, residual = _ridge(inputs, target)
+    coefficients, residual = _ridge(inputs, target, folds)
     near = np.ones(len(known), dtype=np.bool_) if nearby is None else nearby
     # A landmark that few populations nearby have a share of is judged by all.
     judged = np.where((known & near[:, None]).sum(axis=0) >= N_FOLD, near[:, None], True) & known
@@ -179,6 +190,8 @@ def fit_emulator(
         r2=1.0 - np.nanmean(residual**2, axis=0) / np.nanvar(target, axis=0).clip(_TINY),
         error_covariance=covariance,
         monte_carlo_sd=np.sqrt(_mean_where(noise**2, judged)),
+        residual=residual,
+        noise_sd=noise,
         n_population=int(known.any(axis=1).sum()),
     )
 
@@ -198,12 +211,12 @@ def _as_matrices(products: FloatArray, n_input: int) -> FloatArray:
 
 
 def _most_telling(
-    z: FloatArray, first: list[int], rest: list[int], target: FloatArray, n: int
+    z: FloatArray, first: list[int], rest: list[int], target: FloatArray, n: int, fold: IntArray
 ) -> list[int]:
     """Return the columns of `rest` that correlate most with what `first` leaves unexplained."""
     if not rest or n == 0:
         return []
-    _, residual = _ridge(z[:, first], target)
+    _, residual = _ridge(z[:, first], target, fold)
     known = np.isfinite(residual)
     told = np.zeros(len(rest))
     for k in range(target.shape[1]):
@@ -215,7 +228,7 @@ def _most_telling(
     return [rest[k] for k in sorted(order)]
 
 
-def _ridge(inputs: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _ridge(inputs: FloatArray, target: FloatArray, fold: IntArray) -> tuple[FloatArray, FloatArray]:
     """Return coefficients ``(n_landmark, n_feature)`` and out-of-fold residuals.
 
     Penalties are chosen for each landmark by the same folds. Landmarks that the same populations
@@ -230,15 +243,14 @@ def _ridge(inputs: FloatArray, target: FloatArray) -> tuple[FloatArray, FloatArr
         mine = np.flatnonzero((known == rows[:, None]).all(axis=0))
         block = np.ix_(rows, mine)
         coefficients[mine], residual[block] = _ridge_whole(
-            features[rows], target[block], n_linear=1 + inputs.shape[1]
+            features[rows], target[block], fold[rows], n_linear=1 + inputs.shape[1]
         )
     return coefficients, residual
 
 
 def _ridge_whole(
-    features: FloatArray, target: FloatArray, *, n_linear: int
+    features: FloatArray, target: FloatArray, fold: IntArray, *, n_linear: int
 ) -> tuple[FloatArray, FloatArray]:
-    fold = np.arange(len(features)) % N_FOLD
     best = np.full(target.shape[1], np.inf)
     coefficients = np.zeros((target.shape[1], features.shape[1]))
     kept = np.zeros_like(target)

@@ -5,9 +5,10 @@
 1. ``RUNS/prior``: populations drawn from the prior of every parameter, under all control arms;
 2. a first posterior of the parameters of ``fitted_population.tsv``, by an emulator of these;
 3. ``RUNS/near``: populations at draws of that posterior, where the emulator has to be right;
-4. the posterior by an emulator of both, its error read near the answer;
-5. ``RUNS/confirm``: the model itself at the draws of the posterior, with new patients;
-6. calibration ranks, studies left out, every landmark beside its prediction; the tables.
+4. the posterior by an emulator of both, its error learned at each draw;
+5. ``RUNS/again_1`` and on: the same at the draws of that one, each round nearer to the answer;
+6. ``RUNS/confirm``: the model itself at the draws of the posterior, with new patients;
+7. calibration ranks, studies left out, every landmark beside its prediction; the tables.
 
 ``--pool-only`` ends after the first stage, for `cxaxis.inference.outcome_influence` to choose
 the parameters from. ``--check`` exits 1 if landmarks, parameters or model have changed since.
@@ -28,7 +29,7 @@ import numpy as np
 from cxaxis.core.errors import CxaxisError
 from cxaxis.inference.cell_petab import generated_folder
 from cxaxis.inference.outcome_courses import patient_model, population_parameters
-from cxaxis.inference.outcome_pool import N_PRIOR, PoolPlan, prior_plan, run_pool
+from cxaxis.inference.outcome_pool import N_PATIENT, N_PRIOR, PoolPlan, prior_plan, run_pool
 from cxaxis.inference.outcome_posterior import Sampling
 from cxaxis.inference.outcome_records import PoolArrays, fitted_ids
 from cxaxis.inference.outcome_results import N_DRAW, OutcomePosterior, checked, posterior_of
@@ -47,6 +48,10 @@ from cxaxis.runs.progress import ProgressBar
 COMMAND: Final = "python -m cxaxis.inference.outcome_fit"
 #: Populations at draws of the first posterior.
 N_NEAR: Final = 300
+#: Rounds after these.
+N_ROUND: Final = 2
+#: Patients of each setting in what is confirmed: their luck widens what the model says.
+N_CONFIRMING_PATIENT: Final = 48
 logger = logging.getLogger(__name__)
 
 
@@ -57,7 +62,9 @@ class Stages:
     Attributes
     ----------
     prior, near, draws
-        Populations of the prior, at draws of the first posterior, and draws of the last one.
+        Populations of the prior, at draws of the first posterior, and draws of the later ones.
+    rounds
+        How often populations at the draws are simulated again before the last posterior.
     n_data_set, n_left_out
         Data sets of simulation-based calibration, and chains for each study left out; as in
         `cxaxis.inference.outcome_results.checked`, None for its own.
@@ -70,6 +77,7 @@ class Stages:
     prior: int = N_PRIOR
     near: int = N_NEAR
     draws: int = N_DRAW
+    rounds: int = N_ROUND
     n_data_set: int | None = None
     n_left_out: int | None = None
     sampling: Sampling | None = None
@@ -82,7 +90,9 @@ def simulated(plan: PoolPlan, out: Path, what: str, *, workers: int | None) -> P
         return run_pool(plan, out, workers=workers, progress=progress)
 
 
-def plan_at(posterior: OutcomePosterior, *, patients_of: str) -> PoolPlan:
+def plan_at(
+    posterior: OutcomePosterior, *, patients_of: str, n_patient: int = N_PATIENT
+) -> PoolPlan:
     """Return the plan of the populations at the draws of a posterior.
 
     Draw ``d`` has what was fitted from the posterior and the rest from the prior, as
@@ -92,6 +102,7 @@ def plan_at(posterior: OutcomePosterior, *, patients_of: str) -> PoolPlan:
     return PoolPlan(
         draws=tuple(range(len(values))),
         fixed={draw: dict(row) for draw, row in enumerate(values)},
+        n_patient=n_patient,
         seed=OUTCOME_SEED,
         patients_of=patients_of,
     )
@@ -123,27 +134,35 @@ def fit_texts(runs: Path, stages: Stages) -> dict[str, str]:
     first = posterior_of(
         prior, landmarks, parameters, fitted, n_draw=stages.near, settings=stages.sampling
     )
-    near = simulated(
-        plan_at(first, patients_of="near"),
-        runs / "near",
-        "Populations of the first posterior",
-        workers=stages.workers,
-    )
-    nearby = np.repeat([False, True], [len(prior), len(near)])
-    logger.info("Posterior from %d populations.", len(nearby))
-    last = posterior_of(
-        prior.joined(near),
-        landmarks,
-        parameters,
-        fitted,
-        n_draw=stages.draws,
-        nearby=nearby,
-        settings=stages.sampling,
-    )
+    pools = [prior]
+    last = first
+    for name in ("near", *(f"again_{k + 1}" for k in range(stages.rounds))):
+        pools.append(
+            simulated(
+                plan_at(last, patients_of=name),
+                runs / name,
+                f"Populations of the posterior, {name}",
+                workers=stages.workers,
+            )
+        )
+        starts = np.cumsum([len(pool) for pool in pools[:-1]])
+        together = pools[0]
+        for pool in pools[1:]:
+            together = together.joined(pool)
+        logger.info("Posterior from %d populations.", len(together))
+        last = posterior_of(
+            together,
+            landmarks,
+            parameters,
+            fitted,
+            n_draw=stages.draws,
+            at_draws=starts[:, np.newaxis] + np.arange(stages.draws),
+            settings=stages.sampling,
+        )
     confirmed = simulated(
-        plan_at(last, patients_of="confirm"),
+        plan_at(last, patients_of="confirm", n_patient=N_CONFIRMING_PATIENT),
         runs / "confirm",
-        "Populations of the posterior",
+        "Populations of the posterior, with new patients",
         workers=stages.workers,
     )
     logger.info("Checks.")
@@ -151,7 +170,6 @@ def fit_texts(runs: Path, stages: Stages) -> dict[str, str]:
     fit = checked(
         last,
         landmarks,
-        parameters,
         simulated=confirmed,
         settings=stages.sampling,
         **{name: size for name, size in sizes.items() if size is not None},

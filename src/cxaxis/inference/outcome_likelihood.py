@@ -200,6 +200,7 @@ def logits(
     intercept: Any,
     linear: Any,
     *,
+    error_root: Any | None = None,
     xp: ModuleType = np,
 ) -> Any:
     """Return ``logit(p)`` of the landmarks at one vector of unknowns, shape ``(n_landmark,)``.
@@ -211,6 +212,9 @@ def logits(
     intercept, linear
         The emulator's, at given values of the other parameters, for the fitted landmarks; see
         `OutcomeEmulator.given_other`.
+    error_root
+        Lower Cholesky factor of the covariance of its error, shape ``(n_landmark, n_landmark)``;
+        that of the problem if omitted.
     xp
         Library of arrays: numpy or one that speaks like it.
     """
@@ -218,13 +222,14 @@ def logits(
     parts = unpacked(problem, place)
     quadratic = xp.asarray(problem.emulator.quadratic[np.asarray(problem.rows)][:, :n, :n])
     z = parts.fitted
+    root = problem.error_root if error_root is None else error_root
     return (
         intercept
         + linear @ z
         + (quadratic @ z) @ z
         + xp.exp(parts.log_spread) * (xp.asarray(problem.design) @ parts.effects)
         + xp.asarray(problem.drift) @ parts.drifts
-        + xp.asarray(problem.error_root) @ parts.errors
+        + xp.asarray(root) @ parts.errors
     )
 
 
@@ -236,20 +241,21 @@ def log_density(
     linear: Any,
     counts: Any,
     weights: Any,
+    error_root: Any | None = None,
     xp: ModuleType = np,
 ) -> Any:
     """Return the logarithm of prior times likelihood, up to a constant.
 
     Parameters
     ----------
-    place, intercept, linear, xp
+    place, intercept, linear, error_root, xp
         As in `logits`.
     counts
         Patients with the outcome, shape ``(n_landmark,)``.
     weights
         1 for a landmark that is used, 0 for one that is left out, shape ``(n_landmark,)``.
     """
-    eta = logits(problem, place, intercept, linear, xp=xp)
+    eta = logits(problem, place, intercept, linear, error_root=error_root, xp=xp)
     numbers = xp.asarray(problem.numbers)
     likelihood = counts * eta - numbers * xp.logaddexp(0.0, eta)
     parts = unpacked(problem, place)

@@ -26,6 +26,7 @@ from cxaxis.inference.outcome_likelihood import (
     log_density,
     unpacked,
 )
+from cxaxis.inference.outcome_offsets import Offsets, unknown_offsets
 
 #: Longest path of the sampler, doublings: chains side by side wait for the longest.
 MOST_DOUBLINGS: Final = 7
@@ -71,12 +72,16 @@ class Cases:
         Patients with the outcome, shape ``(n_chain, n_landmark)``.
     weights
         1 for a landmark that is used, 0 for one left out; same shape.
+    error_root
+        Lower Cholesky factor of the emulator's error, shape
+        ``(n_chain, n_landmark, n_landmark)``.
     """
 
     intercept: FloatArray
     linear: FloatArray
     counts: FloatArray
     weights: FloatArray
+    error_root: FloatArray
 
     def __len__(self) -> int:
         return len(self.intercept)
@@ -128,6 +133,7 @@ def cases_of(
     *,
     counts: FloatArray | None = None,
     left_out: BoolArray | None = None,
+    offsets: Offsets | None = None,
 ) -> Cases:
     """Return one case for each draw of the other parameters.
 
@@ -139,15 +145,20 @@ def cases_of(
         Outcomes of each chain, shape ``(n_chain, n_landmark)``; those published if omitted.
     left_out
         Landmarks that a chain does not see, same shape; none if omitted.
+    offsets
+        What is known of the emulator's error at each of these draws; nothing if omitted.
     """
     intercept, linear, _ = problem.emulator.given_other(other)
     rows = np.asarray(problem.rows)
+    known = offsets or unknown_offsets(problem.emulator.error_covariance, len(other))
+    here = np.ix_(np.arange(len(other)), rows, rows)
     shape = (len(other), len(rows))
     return Cases(
-        intercept=intercept[:, rows],
+        intercept=intercept[:, rows] + known.mean[:, rows],
         linear=linear[:, rows],
         counts=np.broadcast_to(problem.counts, shape) if counts is None else counts,
         weights=np.ones(shape) if left_out is None else np.where(left_out, 0.0, 1.0),
+        error_root=np.asarray(np.linalg.cholesky(known.covariance[here])),
     )
 
 
@@ -167,8 +178,8 @@ def sample(
     jax, blackjax = _libraries()
     jnp = jax.numpy
 
-    def density(place: Any, case: tuple[Any, Any, Any, Any]) -> Any:
-        intercept, linear, counts, weights = case
+    def density(place: Any, case: tuple[Any, Any, Any, Any, Any]) -> Any:
+        intercept, linear, counts, weights, error_root = case
         return log_density(
             problem,
             place,
@@ -176,12 +187,12 @@ def sample(
             linear=linear,
             counts=counts,
             weights=weights,
+            error_root=error_root,
             xp=jnp,
         )
 
-    arrays = tuple(
-        jnp.asarray(item) for item in (cases.intercept, cases.linear, cases.counts, cases.weights)
-    )
+    parts = (cases.intercept, cases.linear, cases.counts, cases.weights, cases.error_root)
+    arrays = tuple(jnp.asarray(item) for item in parts)
     middle = tuple(jnp.mean(item, axis=0) for item in arrays)
     key = jax.random.key(int(rng_for(seed, "outcome", "chains").integers(2**31)))
     adapt_key, start_key, run_key = jax.random.split(key, 3)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import logit
 
 from cxaxis.cohort.population import draw_theta
-from cxaxis.core.arrays import BoolArray, FloatArray, IntArray
+from cxaxis.core.arrays import FloatArray, IntArray
 from cxaxis.core.errors import ModelValueError
 from cxaxis.inference.outcome_checks import (
     N_LEFT_OUT_CHAIN,
@@ -39,6 +39,7 @@ from cxaxis.inference.outcome_likelihood import (
     OutcomeProblem,
     outcome_problem,
 )
+from cxaxis.inference.outcome_offsets import Offsets, learned_offsets
 from cxaxis.inference.outcome_posterior import Chains, Sampling, cases_of, sample
 from cxaxis.inference.outcome_records import PoolArrays, from_z, to_z
 from cxaxis.knowledge.evidence import load_evidence, load_references
@@ -69,12 +70,16 @@ class OutcomePosterior:
         One for each draw.
     values
         Fitted parameters of each draw, in the units of their rows.
+    offsets
+        What is known of the emulator's error at each draw; None before anything was simulated
+        at the draws.
     """
 
     problem: OutcomeProblem
     other: FloatArray
     chains: Chains
     values: tuple[Mapping[str, float], ...]
+    offsets: Offsets | None = None
 
     @property
     def emulator(self) -> OutcomeEmulator:
@@ -164,7 +169,7 @@ def posterior_of(
     fitted: Sequence[str],
     *,
     n_draw: int = N_DRAW,
-    nearby: BoolArray | None = None,
+    at_draws: IntArray | None = None,
     seed: int = CHAIN_SEED,
     settings: Sampling | None = None,
 ) -> OutcomePosterior:
@@ -182,8 +187,10 @@ def posterior_of(
         Ids of the fitted parameters.
     n_draw
         Draws of the posterior, one chain each.
-    nearby
-        As in `fit_emulator`.
+    at_draws
+        Rows of the pool that were simulated at draws of an earlier round, shape
+        ``(n_round, n_draw)``: row ``[s, d]`` has the other parameters of draw ``d``. The error of
+        the emulator is then learned at each draw.
     seed
         Of the chains.
     settings
@@ -201,12 +208,18 @@ def posterior_of(
         parameter_ids=pool.parameter_ids,
         landmark_ids=pool.landmark_ids,
         fitted_ids=fitted,
-        nearby=nearby,
+        nearby=None if at_draws is None else np.isin(np.arange(len(pool)), at_draws),
+        # Populations at one draw share what the emulator does not follow: held out together.
+        fold=np.asarray(pool.population_draw),
     )
+    offsets = None
+    if at_draws is not None:
+        offsets = learned_offsets(emulator.residual[at_draws], emulator.noise_sd[at_draws])
     used = [item for item in landmarks if item.use == "fit"]
     problem = outcome_problem(emulator, observed_of(used))
     other = other_deviations(parameters, emulator.other_ids, range(n_draw), seed=OUTCOME_SEED)
-    chains = sample(problem, cases_of(problem, other), seed=seed, settings=settings)
+    cases = cases_of(problem, other, offsets=offsets)
+    chains = sample(problem, cases, seed=seed, settings=settings)
     values = tuple(
         {
             name: float(from_z(parameters[name], z))
@@ -214,13 +227,14 @@ def posterior_of(
         }
         for row in chains.last(problem)
     )
-    return OutcomePosterior(problem=problem, other=other, chains=chains, values=values)
+    return OutcomePosterior(
+        problem=problem, other=other, chains=chains, values=values, offsets=offsets
+    )
 
 
 def checked(
     posterior: OutcomePosterior,
     landmarks: Sequence[Landmark],
-    parameters: Mapping[str, Parameter],
     *,
     simulated: PoolArrays | None = None,
     n_data_set: int = N_SIMULATED,
@@ -239,7 +253,7 @@ def checked(
         Data sets of simulation-based calibration, and chains for each study left out.
     settings
         Length of the chains of both.
-    landmarks, parameters, seed
+    landmarks, seed
         As in `posterior_of`.
 
     Raises
@@ -247,11 +261,12 @@ def checked(
     ModelValueError
         If the simulated populations are not draws of this posterior.
     """
-    problem, chains = posterior.problem, posterior.chains
+    problem, chains, offsets = posterior.problem, posterior.chains, posterior.offsets
     every = observed_of(landmarks)
-    other_ids = posterior.emulator.other_ids
     emulated = compared(
-        every, predictive(problem, chains, posterior.other, every, seed=seed), seed=seed
+        every,
+        predictive(problem, chains, posterior.other, every, seed=seed, offsets=offsets),
+        seed=seed,
     )
     against, n_simulated = emulated, 0
     if simulated is not None:
@@ -260,16 +275,26 @@ def checked(
             problem, chains.rows(whole), posterior.other[whole], every, seed=seed, simulated=told
         )
         against, n_simulated = compared(every, drawn, seed=seed), len(whole)
-    fresh = range(len(posterior.values), len(posterior.values) + n_data_set)
-    others = other_deviations(parameters, other_ids, fresh, seed=OUTCOME_SEED)
+    again = np.arange(n_data_set) % len(posterior.values)
+    first = np.arange(min(n_left_out, len(posterior.values)))
     return OutcomeFit(
         posterior=posterior,
         learned=learned(problem, chains),
         compared=against,
         emulated=emulated,
-        ranks=rank_tests(problem, others, seed=seed, settings=settings),
+        ranks=rank_tests(
+            problem,
+            posterior.other[again],
+            seed=seed,
+            settings=settings,
+            offsets=None if offsets is None else offsets.rows(again),
+        ),
         studies=left_out_studies(
-            problem, posterior.other[:n_left_out], seed=seed, settings=settings
+            problem,
+            posterior.other[first],
+            seed=seed,
+            settings=settings,
+            offsets=None if offsets is None else offsets.rows(first),
         ),
         n_simulated=n_simulated,
     )
