@@ -46,9 +46,7 @@ from cxaxis.runs.files import write_text_durably
 from cxaxis.runs.progress import ProgressBar
 
 COMMAND: Final = "python -m cxaxis.inference.outcome_fit"
-#: Populations at draws of the first posterior.
-N_NEAR: Final = 300
-#: Rounds after these.
+#: Rounds of populations at draws of a posterior, after the first.
 N_ROUND: Final = 2
 #: Patients of each setting in what is confirmed: their luck widens what the model says.
 N_CONFIRMING_PATIENT: Final = 48
@@ -61,10 +59,11 @@ class Stages:
 
     Attributes
     ----------
-    prior, near, draws
-        Populations of the prior, at draws of the first posterior, and draws of the later ones.
+    prior, draws
+        Populations of the prior, and draws of each posterior.
     rounds
-        How often populations at the draws are simulated again before the last posterior.
+        How often populations at the draws are simulated again before the last posterior; at
+        least 0.
     n_data_set, n_left_out
         Data sets of simulation-based calibration, and chains for each study left out; as in
         `cxaxis.inference.outcome_results.checked`, None for its own.
@@ -75,7 +74,6 @@ class Stages:
     """
 
     prior: int = N_PRIOR
-    near: int = N_NEAR
     draws: int = N_DRAW
     rounds: int = N_ROUND
     n_data_set: int | None = None
@@ -132,7 +130,7 @@ def fit_texts(runs: Path, stages: Stages) -> dict[str, str]:
     )
     logger.info("First posterior of %d parameters from %d populations.", len(fitted), len(prior))
     first = posterior_of(
-        prior, landmarks, parameters, fitted, n_draw=stages.near, settings=stages.sampling
+        prior, landmarks, parameters, fitted, n_draw=stages.draws, settings=stages.sampling
     )
     pools = [prior]
     last = first
