@@ -81,6 +81,7 @@ def tables(shift=0.0):
             "followed_others": "phi",
             "emulator_r2": by_landmark,
             "emulator_error_sd": by_landmark,
+            "emulator_error_left_sd": by_landmark,
         },
     )
 

@@ -21,6 +21,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Final
 
@@ -129,11 +130,10 @@ def fit_texts(runs: Path, stages: Stages) -> dict[str, str]:
         prior_plan(stages.prior), runs / "prior", "Populations of the prior", workers=stages.workers
     )
     logger.info("First posterior of %d parameters from %d populations.", len(fitted), len(prior))
-    first = posterior_of(
+    last = posterior_of(
         prior, landmarks, parameters, fitted, n_draw=stages.draws, settings=stages.sampling
     )
     pools = [prior]
-    last = first
     for name in ("near", *(f"again_{k + 1}" for k in range(stages.rounds))):
         pools.append(
             simulated(
@@ -144,9 +144,7 @@ def fit_texts(runs: Path, stages: Stages) -> dict[str, str]:
             )
         )
         starts = np.cumsum([len(pool) for pool in pools[:-1]])
-        together = pools[0]
-        for pool in pools[1:]:
-            together = together.joined(pool)
+        together = reduce(PoolArrays.joined, pools)
         logger.info("Posterior from %d populations.", len(together))
         last = posterior_of(
             together,

@@ -86,6 +86,14 @@ class OutcomePosterior:
         """Emulator of every landmark."""
         return self.problem.emulator
 
+    @property
+    def error_left_sd(self) -> FloatArray:
+        """Standard deviation of its error at the draws, less what is known of it there."""
+        if self.offsets is None:
+            return self.emulator.error_sd
+        spread = np.einsum("dll->dl", self.offsets.covariance)
+        return np.asarray(np.sqrt(spread.mean(axis=0)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeFit:

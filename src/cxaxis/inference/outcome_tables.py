@@ -166,6 +166,7 @@ def tables_of(fit: OutcomeFit, parameters: Mapping[str, Parameter], key: str) ->
         "followed_others": ";".join(emulator.other_ids),
         "emulator_r2": _by_landmark(emulator.landmark_ids, emulator.r2),
         "emulator_error_sd": _by_landmark(emulator.landmark_ids, emulator.error_sd),
+        "emulator_error_left_sd": _by_landmark(emulator.landmark_ids, posterior.error_left_sd),
     }
     return OutcomeTables(
         parameters=tuple(

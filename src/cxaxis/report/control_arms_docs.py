@@ -138,10 +138,10 @@ def _what_part(tables: OutcomeTables) -> Iterator[str]:
     yield from (
         f"{len(tables.parameters)} parameters of the population are fitted to published control",
         "arms; all others keep their prior. Populations drawn from the prior were simulated under",
-        f"every arm ({summary['populations_emulated']} with those of the second round), an",
-        "emulator of their outcomes was fitted, and Hamiltonian Monte Carlo draws from the",
-        "posterior on it: one chain for each draw of the other parameters, so that no landmark",
-        "moves those.",
+        f"every arm ({summary['populations_emulated']} with those of later rounds), an emulator",
+        "of their outcomes was fitted, and Hamiltonian Monte Carlo draws from the posterior on it:",
+        "one chain for each draw of the other parameters, so that no landmark moves those. Each",
+        "draw was then simulated, which tells what the emulator misses there, and drawn again.",
         "",
         "A landmark is binomial; S(t) counts with the number of patients randomised, shared out",
         "over the points of its curve. Each study has an effect on survival and one on response,",
@@ -343,9 +343,12 @@ def _study_part(tables: OutcomeTables) -> Iterator[str]:
 def _sampler_part(tables: OutcomeTables) -> Iterator[str]:
     summary = tables.summary
     quality = zip(
-        _figures(summary["emulator_r2"]), _figures(summary["emulator_error_sd"]), strict=True
+        _figures(summary["emulator_r2"]),
+        _figures(summary["emulator_error_sd"]),
+        _figures(summary["emulator_error_left_sd"]),
+        strict=True,
     )
-    rows = [(f"`{name}`", r2, sd) for (name, r2), (_, sd) in quality]
+    rows = [(f"`{name}`", r2, sd, left) for (name, r2), (_, sd), (_, left) in quality]
     yield from (
         "## Emulator and sampler",
         "",
@@ -355,10 +358,11 @@ def _sampler_part(tables: OutcomeTables) -> Iterator[str]:
         + ", ".join(f"`{name}`" for name in summary["followed_others"].split(";"))
         + ".",
         "Cross-validated share of the variance of each logit that it explains, and the standard",
-        "deviation of what it leaves, sampling noise of the pool taken off; this error is part of",
-        "the likelihood.",
+        "deviation of what it leaves, sampling noise of the pool taken off: anywhere, and at the",
+        "draws of the posterior, where it was learned from what the model itself gave; the latter",
+        "is the error in the likelihood.",
         "",
-        *markdown_table(("Landmark", "R²", "Error SD"), rows, "lr"),
+        *markdown_table(("Landmark", "R²", "Error SD", "Left at the draws"), rows, "lr"),
         "",
         f"Simulated and fitted again by `{OUTCOME_COMMAND}`.",
         "",
