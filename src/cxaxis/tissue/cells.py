@@ -61,13 +61,18 @@ class Cells:
         Number that the next cell gets.
     """
 
-    def __init__(self, n_custom: int, n_substrate: int, capacity: int = 64) -> None:
+    def __init__(
+        self, *, n_custom: int = 0, n_substrate: int = 0, n_ruled: int = 0, capacity: int = 64
+    ) -> None:
         self._spec: dict[str, tuple[Any, int]] = {
             **CELL_ARRAYS,
             "custom": (np.float64, n_custom),
+            # Amounts taken up, density times um3.
             "internal": (np.float64, n_substrate),
+            # Behaviours that rules drive; NaN where none does.
+            "ruled": (np.float64, n_ruled),
         }
-        self._matrices = {"custom", "internal"}
+        self._matrices = {"custom", "internal", "ruled"}
         self._arrays: dict[str, NDArray[Any]] = {
             name: np.zeros(self._shape(name, capacity), dtype=kind)
             for name, (kind, _) in self._spec.items()

@@ -215,12 +215,16 @@ class Phase:
         Whether every cell spends just that time, or leaves it at a constant rate.
     divides
         Whether a cell divides, or a dead one is removed, at its end.
+    grows
+        Whether the solids that a cell aims at double when it enters. Where no phase of a cycle
+        says so, they double on entry to the phase that divides.
     """
 
     id: str
     duration_min: float
     is_fixed: bool = False
     divides: bool = False
+    grows: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,7 +341,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """Time steps, minutes; each a whole multiple of the one before it.
+    """Time steps, minutes; each a whole multiple of the shortest.
 
     Attributes
     ----------
