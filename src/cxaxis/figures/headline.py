@@ -42,12 +42,14 @@ def shares_figure(panels: Mapping[str, pd.DataFrame], styles: Sequence[ArmStyle]
         low, high = (
             pick(axes.get_ylim()[side] for axes in every) for side, pick in ((0, min), (1, max))
         )
+        ticks = max((axes.get_yticks() for axes in every), key=len)
         handles, labels = every[0].get_legend_handles_labels()
         for axes, title in zip(every, panels, strict=True):
             legend = axes.get_legend()
             if legend is not None:
                 legend.remove()
             axes.set_title(title, loc="left")
+            axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.set_ylim(low, high)
             axes.set_xlabel("Causal share φ (no unit)")
             if axes is not every[0]:

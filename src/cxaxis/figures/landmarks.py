@@ -73,7 +73,8 @@ def landmark_intervals(groups: Sequence[LandmarkGroup]) -> Axes:
         places, names, at = [], [], float(n_row)
         for group in groups:
             at -= 1
-            axes.text(0.0, at, group.title, va="center", weight="bold", fontsize=8.5)
+            title = axes.text(0.0, at, group.title, va="center", weight="bold", fontsize=8.5)
+            title.set_in_layout(False)
             for line in group.lines:
                 at -= 1
                 _draw(axes, at, line)
@@ -86,7 +87,10 @@ def landmark_intervals(groups: Sequence[LandmarkGroup]) -> Axes:
         axes.set_xlabel("Patients (%)")
         axes.spines["left"].set_visible(False)
         light_grid(axes, axis="x")
-        axes.legend(handles=_legend(), loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4)
+        legend = axes.legend(
+            handles=_legend(), loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4
+        )
+        legend.set_in_layout(False)
     return axes
 
 
